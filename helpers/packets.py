@@ -74,10 +74,6 @@ class Packets(list[Packet]):
         self.source = source
         self.note = note
 
-    def scapy(self) -> list[Any]:
-        """All packets, dissected by scapy."""
-        return [packet.scapy for packet in self]
-
     def save(self, path: str | Path) -> Path:
         """Write a pcap file with nanosecond times, for Wireshark, tshark or tcpdump.
 
@@ -94,6 +90,16 @@ class Packets(list[Packet]):
                 writer.write_packet(packet.data, sec=seconds, usec=nanoseconds)
         return path
 
+    def _repr_html_(self) -> str:
+        from .packet_lists import packet_list  # above this module: only needed to be shown
+
+        return packet_list(self)._repr_html_()
+
+    def __repr__(self) -> str:
+        from .packet_lists import describe
+
+        return "\n".join([*map(describe, self), self.note])
+
 
 def scapy_ether() -> Any:
     """scapy's Ethernet class, imported at the first use, with every layer the course needs.
@@ -102,7 +108,7 @@ def scapy_ether() -> Any:
     concern, so it is asked to speak of errors only.
     """
     logging.getLogger("scapy").setLevel(logging.ERROR)
-    import scapy.layers.inet6
+    import scapy.layers.inet6  # noqa: F401  (it tells Ether of IPv6, IPv4, TCP and UDP)
     from scapy.layers.l2 import Ether
 
     return Ether

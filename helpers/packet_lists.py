@@ -1,0 +1,84 @@
+"""The packets of a capture as a table: when, from where, to where, what, how long.
+
+>>> frame = bytes.fromhex("ffffffffffff02000000000108060001080006040001")
+>>> packet_list(Packets([Packet(0, frame, "raw")], note="Made by hand.")).kind
+'packet list'
+"""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from .packets import Packet, Packets
+from .pictures import Picture
+
+MOST = 40
+
+_FLAGS = {"F": "FIN", "S": "SYN", "R": "RST", "P": "PSH", "A": "ACK", "U": "URG"}
+_HEADS = ("", "since the first", "from", "to", "what", "on the wire")
+
+
+def packet_list(packets: Packets, *, most: int = MOST) -> Picture:
+    """A table of the packets, a row each, and the line that says where they come from.
+
+    Parameters
+    ----------
+    packets : Packets
+        As a capture gives them.
+    most : int
+        Draw at most so many rows; the caption says how many are left out.
+    """
+    rows = [_row(number, packet, packets[0]) for number, packet in enumerate(packets[:most], 1)]
+    head = "".join(f'<th scope="col" style="text-align:left">{text}</th>' for text in _HEADS)
+    body = "".join(
+        "<tr>"
+        + "".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in row)
+        + "</tr>"
+        for row in rows
+    )
+    left_out = len(packets) - len(rows)
+    caption = packets.note
+    if left_out:
+        caption = f"{left_out:,} more packets are not drawn. {caption}"
+    return Picture(
+        "packet list",
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
+        alt=f"A table of {len(rows)} packets, oldest first: "
+        + "; ".join(f"{row[2]} to {row[3]}, {row[4]}" for row in rows[:4]),
+        caption=caption,
+    )
+
+
+def describe(packet: Packet) -> str:
+    """What a packet is, in a few words: flags, sequence numbers, length of its data."""
+    layers = packet.scapy
+    data = f"{payload_length(layers)} bytes of data"
+    if layers.haslayer("TCP"):
+        tcp = layers["TCP"]
+        flags = ", ".join(_FLAGS.get(letter, letter) for letter in str(tcp.flags))
+        return f"TCP {flags}; seq {tcp.seq}, ack {tcp.ack}; {data}"
+    if layers.haslayer("UDP"):
+        return f"UDP; {data}"
+    return str(layers.summary().split(" / ", 1)[-1])
+
+
+def payload_length(layers: Any) -> int:
+    """Bytes of application data in a dissected TCP or UDP packet."""
+    transport = layers["TCP"] if layers.haslayer("TCP") else layers.getlayer("UDP")
+    return len(transport.payload) if transport is not None else 0
+
+
+def _row(number: int, packet: Packet, first: Packet) -> tuple[str, ...]:
+    microseconds = (packet.time_ns - first.time_ns) / 1000
+    layers = packet.scapy
+    ip = layers.getlayer("IP") or layers.getlayer("IPv6") or layers
+    transport = layers["TCP"] if layers.haslayer("TCP") else layers.getlayer("UDP")
+    ends = [str(ip.src), str(ip.dst)]
+    if transport is not None:
+        ends = [
+            f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            for host, port in zip(ends, (transport.sport, transport.dport), strict=True)
+        ]
+    what = describe(packet)
+    return str(number), f"{microseconds:,.0f} µs", *ends, what, f"{len(packet)} bytes"

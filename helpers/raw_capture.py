@@ -1,0 +1,201 @@
+"""Every packet on loopback, by a packet socket. Needs CAP_NET_RAW (packet(7)).
+
+The kernel does the work: a filter, run in the kernel, keeps the wanted ports and one
+copy of each packet, and a large buffer holds them. Python reads the buffer at the end,
+or when it is a quarter full; so it does not disturb what is being measured meanwhile.
+
+    with RawCapture({server.address[1]}) as raw:
+        …
+    raw.packets()
+"""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import struct
+import threading
+from collections.abc import Iterable
+
+from .linux import (
+    ETH_P_ALL,
+    PACKET_OUTGOING,
+    PACKET_STATISTICS,
+    SO_ATTACH_FILTER,
+    SO_MEMINFO,
+    SO_RCVBUFFORCE,
+    SO_TIMESTAMPNS,
+    SOL_PACKET,
+)
+from .packets import RAW, Packet
+
+BUFFER_BYTES = 64 << 20
+MAX_PORTS = 50
+
+# Classic BPF: bpf(4) of the BSDs, Documentation/networking/filter.rst.
+_LD_BYTE, _LD_HALF, _LD_WORD = 0x30, 0x28, 0x20  # load from a fixed place
+_LD_HALF_INDEXED = 0x48  # load from x + k
+_LDX_IHL = 0xB1  # x = 4 * (byte & 0x0f): the length of an IPv4 header
+_JEQ, _JSET, _JUMP, _RETURN = 0x15, 0x45, 0x05, 0x06
+_PACKET_TYPE = 0xFFFFF000 + 4  # SKF_AD_OFF + SKF_AD_PKTTYPE
+
+Instruction = tuple[int, str, str, int]  # operation, where to if true, if false, operand
+
+
+class RawCapture:
+    """Captures the TCP and UDP packets of some ports, and ICMP, on one interface.
+
+    Parameters
+    ----------
+    ports : iterable of int
+        A packet is kept if its source or its destination port is one of these.
+        At most 50.
+    interface : str
+        Its name. "lo" is loopback.
+
+    Raises
+    ------
+    PermissionError
+        Without CAP_NET_RAW.
+    """
+
+    def __init__(self, ports: Iterable[int], interface: str = "lo") -> None:
+        self._ports = frozenset(ports)
+        self._interface = interface
+        self._packets: list[Packet] = []
+        self._lock = threading.Lock()
+        self._lost = 0
+
+    def __enter__(self) -> RawCapture:
+        # Protocol 0 receives nothing. The filter is in place before the first packet.
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self._socket.setblocking(False)
+        self._buffer = self._enlarge_buffer()
+        attach_filter(self._socket, self._ports)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self._socket.bind((self._interface, ETH_P_ALL))
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._relieve, name="raw capture", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._ending.set()
+        self._thread.join()
+        self._drain()
+        self._socket.close()
+
+    def packets(self) -> list[Packet]:
+        """What has been captured so far, oldest first."""
+        if not self._ending.is_set():
+            self._drain()
+        return list(self._packets)
+
+    @property
+    def lost(self) -> int:
+        """How many packets the kernel had to drop because the buffer was full."""
+        return self._lost
+
+    def _enlarge_buffer(self) -> int:
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
+        except PermissionError:  # needs CAP_NET_ADMIN: take what everyone may have
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+        return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+    def _relieve(self) -> None:
+        """Empty the buffer whenever it is a quarter full."""
+        interval = 0.01 if self._buffer >= BUFFER_BYTES else 0.001
+        while not self._ending.wait(interval):
+            memory = self._socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36)
+            if int.from_bytes(memory[:4], "little") > self._buffer // 4:
+                self._drain()
+
+    def _drain(self) -> None:
+        receive, keep = self._socket.recvmsg, self._packets.append
+        with self._lock:
+            while True:
+                try:
+                    data, ancillary, _, _ = receive(1 << 18, 64)
+                except BlockingIOError:
+                    break
+                seconds, nanoseconds = struct.unpack("@ll", ancillary[0][2])
+                keep(Packet(seconds * 1_000_000_000 + nanoseconds, data, RAW))
+            counts = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
+            self._lost += struct.unpack("@II", counts)[1]  # reading it sets it back to 0
+
+
+def attach_filter(sock: socket.socket, ports: Iterable[int]) -> None:
+    """Let the kernel keep only the packets of these ports, each of them once (socket(7))."""
+    program = _assemble(port_filter(sorted(ports)))
+    array = ctypes.create_string_buffer(program)
+    fprog = struct.pack("@HP", len(program) // 8, ctypes.addressof(array))
+    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, fprog)
+
+
+def port_filter(ports: list[int]) -> list[Instruction | str]:
+    """The filter in words: labels are strings, jumps name a label ("" is the next line).
+
+    Loopback shows every packet twice, leaving and arriving: the leaving one is dropped.
+    """
+    if not 0 < len(ports) <= MAX_PORTS:
+        raise ValueError(f"A capture watches 1 to {MAX_PORTS} ports, not {len(ports)}.")
+
+    def match_ports(load: int, first: int) -> list[Instruction | str]:
+        lines: list[Instruction | str] = []
+        for place in (first, first + 2):
+            lines.append((load, "", "", place))
+            lines += [(_JEQ, "keep", "", port) for port in ports]
+        return [*lines, (_JUMP, "drop", "", 0)]
+
+    return [
+        (_LD_WORD, "", "", _PACKET_TYPE),
+        (_JEQ, "drop", "", PACKET_OUTGOING),
+        (_LD_HALF, "", "", 12),  # EtherType
+        (_JEQ, "ipv4", "", 0x0800),
+        (_JEQ, "ipv6", "drop", 0x86DD),
+        "ipv4",
+        (_LD_BYTE, "", "", 23),  # Protocol
+        (_JEQ, "keep", "", socket.IPPROTO_ICMP),
+        (_JEQ, "ipv4 ports", "", socket.IPPROTO_TCP),
+        (_JEQ, "ipv4 ports", "drop", socket.IPPROTO_UDP),
+        "ipv4 ports",
+        (_LD_HALF, "", "", 20),  # Fragment Offset: later fragments have no ports
+        (_JSET, "keep", "", 0x1FFF),
+        (_LDX_IHL, "", "", 14),
+        *match_ports(_LD_HALF_INDEXED, 14),
+        "ipv6",
+        (_LD_BYTE, "", "", 20),  # Next Header
+        (_JEQ, "keep", "", 58),  # ICMPv6
+        *[(_JEQ, "keep", "", extension) for extension in (0, 43, 44, 60)],
+        (_JEQ, "ipv6 ports", "", socket.IPPROTO_TCP),
+        (_JEQ, "ipv6 ports", "drop", socket.IPPROTO_UDP),
+        "ipv6 ports",
+        *match_ports(_LD_HALF, 54),
+        "keep",
+        (_RETURN, "", "", 1 << 18),  # the whole packet
+        "drop",
+        (_RETURN, "", "", 0),
+    ]
+
+
+def _assemble(lines: list[Instruction | str]) -> bytes:
+    labels: dict[str, int] = {}
+    instructions: list[Instruction] = []
+    for line in lines:
+        if isinstance(line, str):
+            labels[line] = len(instructions)
+        else:
+            instructions.append(line)
+
+    def distance(label: str, here: int) -> int:
+        return labels[label] - here - 1 if label else 0
+
+    code = b""
+    for here, (operation, yes, no, operand) in enumerate(instructions):
+        if operation == _JUMP:
+            code += struct.pack("@HBBI", operation, 0, 0, distance(yes, here))
+        else:
+            true, false = distance(yes, here), distance(no, here)
+            code += struct.pack("@HBBI", operation, true, false, operand)
+    return code

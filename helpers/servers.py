@@ -1,0 +1,182 @@
+"""Run your own handler as a server, on background threads of this very kernel.
+
+The handler gets a plain socket and does plain socket calls. Everything around it is
+here: the listening socket, a thread for each connection, and an end that leaves
+nothing behind.
+
+>>> import socket
+>>> def greet(conn):
+...     conn.sendall(b"hello\\n")
+>>> with serve_tcp(greet) as server:
+...     with socket.create_connection(server.address) as client:
+...         client.recv(100)
+b'hello\\n'
+
+Leave out the `with` to keep a server for the following cells, and call `server.stop()`
+when it is no longer needed. Running a cell again stops what that cell had started.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from .server_threads import AsyncHandler, AsyncioServer, DatagramServer, Server, StreamServer
+
+__all__ = [
+    "Server",
+    "discard",
+    "echo",
+    "serve_asyncio",
+    "serve_tcp",
+    "serve_udp",
+    "serve_unix",
+]
+
+
+def serve_tcp(
+    handler: Callable[[socket.socket], object],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    backlog: int = 128,
+    max_connections: int = 128,
+    listener: socket.socket | None = None,
+) -> Server:
+    """Start a TCP server that runs `handler(conn)` on a thread of its own for each connection.
+
+    The connection is closed when the handler returns.
+
+    Parameters
+    ----------
+    handler : callable
+        Takes one connected `socket.socket`. What it raises is kept, shown with its
+        traceback when the server stops, and does not end the server.
+    host : str
+        The address to listen on. Loopback unless told otherwise; "::1" for IPv6.
+    port : int
+        0 lets the kernel choose a free one: see `server.address`.
+    backlog : int
+        Connections that the kernel completes and keeps until they are accepted: listen(2).
+    max_connections : int
+        At most so many handlers at once. Further clients wait in the backlog.
+    listener : socket.socket, optional
+        An already listening socket to serve, instead of `host`, `port` and `backlog`.
+
+    Returns
+    -------
+    Server
+        Already running. Its `address` can be connected to.
+
+    Raises
+    ------
+    OSError
+        If the address cannot be bound.
+    TypeError, ValueError
+        If the handler cannot be called, or a number makes no sense.
+    """
+    if listener is None:
+        listener = _listen(host, port, backlog)
+    return StreamServer(handler, listener, max_connections).start()
+
+
+def serve_unix(
+    handler: Callable[[socket.socket], object],
+    *,
+    path: str | os.PathLike[str] | None = None,
+    backlog: int = 128,
+    max_connections: int = 128,
+) -> Server:
+    """Start a server on a Unix stream socket: as `serve_tcp`, its address is a path (unix(7)).
+
+    Without `path`, a new private folder holds it and is removed at stop. A path must not
+    exist yet; it is removed at stop.
+
+    Raises OSError where the platform's Python has no Unix sockets (Windows).
+    """
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError("This platform's Python has no Unix sockets (AF_UNIX).")
+    folder = None if path else tempfile.mkdtemp(prefix="course-")
+    path = str(path or Path(str(folder), "server.sock"))
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(path)
+        listener.listen(backlog)
+    except OSError:
+        listener.close()
+        if folder:
+            shutil.rmtree(folder)
+        raise
+    server = StreamServer(handler, listener, max_connections)
+    server.paths = [folder or path]
+    return server.start()
+
+
+def serve_udp(
+    handler: Callable[[socket.socket], object],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+) -> Server:
+    """Start a UDP server: `handler(sock)` is called whenever a datagram is waiting.
+
+    The handler reads one datagram from the bound socket and may answer it:
+
+    >>> def shout(sock):
+    ...     data, address = sock.recvfrom(2048)
+    ...     sock.sendto(data.upper(), address)
+
+    One thread handles all datagrams, in the order in which they arrive. Parameters,
+    result and errors as for `serve_tcp`.
+    """
+    sock = socket.socket(_family(host), socket.SOCK_DGRAM)
+    try:
+        sock.bind((host, port))
+    except BaseException:
+        sock.close()
+        raise
+    return DatagramServer(handler, sock).start()
+
+
+def serve_asyncio(
+    handler: AsyncHandler,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    backlog: int = 128,
+    max_connections: int = 10_000,
+) -> Server:
+    """Start a TCP server that runs the coroutine `handler(reader, writer)` for each connection.
+
+    All of them share one event loop, on one background thread: the notebook's own loop is
+    left alone. The writer is closed when the handler returns. Parameters, result and errors
+    as for `serve_tcp`.
+    """
+    return AsyncioServer(handler, _listen(host, port, backlog), max_connections).start()
+
+
+def echo(conn: socket.socket) -> None:
+    """Send back whatever arrives, until the client has sent all (RFC 862)."""
+    while data := conn.recv(65536):
+        conn.sendall(data)
+
+
+def discard(conn: socket.socket) -> None:
+    """Read everything and throw it away (RFC 863)."""
+    buffer = bytearray(1 << 20)
+    while conn.recv_into(buffer):
+        pass
+
+
+def _listen(host: str, port: int, backlog: int) -> socket.socket:
+    if backlog < 0:
+        raise ValueError(f"backlog must not be negative, got {backlog}")
+    return socket.create_server((host, port), family=_family(host), backlog=backlog)
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
