@@ -54,29 +54,40 @@ class LoopedFrame:
     counter: int
 
 
-def read_looped_frame(sock: socket.socket) -> LoopedFrame | None:
-    """Take the next sent frame from the socket's error queue; None when it is empty.
+def read_looped_frames(sock: socket.socket) -> list[LoopedFrame]:
+    """Take all sent frames that have come back from the socket's error queue, oldest first.
 
-    Errors of other origins (an ICMP message, say) are taken from the queue and skipped.
-    Source: Documentation/networking/timestamping.rst, sections 1.3.2 and 2.1.
+    Errors of other origins (an ICMP message, say) are taken from the queue too, and skipped.
+    Never waits. Source: Documentation/networking/timestamping.rst, sections 1.3.2 and 2.1.
     """
-    while True:
-        try:
-            data, ancillary, _, _ = sock.recvmsg(70_000, 512, MSG_ERRQUEUE | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return None
-        time_ns, counter = 0, -1
-        for level, kind, value in ancillary:
-            if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPING):
-                seconds, nanoseconds = struct.unpack_from("@ll", value)
-                time_ns = seconds * 1_000_000_000 + nanoseconds
-            elif (level, kind) in (
-                (socket.IPPROTO_IP, IP_RECVERR),
-                (socket.IPPROTO_IPV6, IPV6_RECVERR),
-            ):
-                # struct sock_extended_err: errno, origin, type, code, pad, info, data
-                _, origin, _, _, _, _, counter = struct.unpack_from("=IBBBBII", value)
-                if origin != SO_EE_ORIGIN_TIMESTAMPING:
-                    time_ns = 0
-        if time_ns:
-            return LoopedFrame(time_ns, data, counter)
+    # A socket with a timeout would wait for it, even with MSG_DONTWAIT: Python asks poll(2)
+    # first. A second Python socket on the same descriptor has no timeout.
+    alias = socket.socket(sock.family, sock.type, sock.proto, fileno=sock.fileno())
+    frames = []
+    try:
+        while True:
+            data, ancillary, _, _ = alias.recvmsg(70_000, 512, MSG_ERRQUEUE | socket.MSG_DONTWAIT)
+            frame = _looped_frame(data, ancillary)
+            if frame is not None:
+                frames.append(frame)
+    except BlockingIOError:
+        return frames
+    finally:
+        alias.detach()
+
+
+def _looped_frame(data: bytes, ancillary: list[tuple[int, int, bytes]]) -> LoopedFrame | None:
+    time_ns, counter, origin = 0, -1, None
+    for level, kind, value in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPING):
+            seconds, nanoseconds = struct.unpack_from("@ll", value)
+            time_ns = seconds * 1_000_000_000 + nanoseconds
+        elif (level, kind) in (
+            (socket.IPPROTO_IP, IP_RECVERR),
+            (socket.IPPROTO_IPV6, IPV6_RECVERR),
+        ):
+            # struct sock_extended_err: errno, origin, type, code, pad, info, data
+            _, origin, _, _, _, _, counter = struct.unpack_from("=IBBBBII", value)
+    if origin != SO_EE_ORIGIN_TIMESTAMPING:
+        return None
+    return LoopedFrame(time_ns, data, counter)

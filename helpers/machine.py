@@ -27,7 +27,7 @@ from .linux import (
     SO_TIMESTAMPING,
     SOFTWARE,
     TX_SOFTWARE,
-    read_looped_frame,
+    read_looped_frames,
 )
 from .pictures import Picture
 
@@ -209,8 +209,8 @@ def _loop_own_frame() -> None:
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, TX_SOFTWARE | SOFTWARE)
         sock.sendto(b"", sock.getsockname())
         # Loopback is synchronous: the frame is back before sendto() returns.
-        frame = read_looped_frame(sock)
-        if frame is None or not frame.data:
+        frames = read_looped_frames(sock)
+        if not frames or not frames[0].data:
             raise OSError("the kernel does not hand frames back (net.core.tstamp_allow_data is 0)")
 
 

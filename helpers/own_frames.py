@@ -29,7 +29,7 @@ from .linux import (
     TCP_SAVE_SYN,
     TCP_SAVED_SYN,
     TX_SOFTWARE,
-    read_looped_frame,
+    read_looped_frames,
 )
 from .packets import OWN_FRAME, Packet
 
@@ -53,12 +53,12 @@ class OwnFrames:
         self.lost = 0
 
     def __enter__(self) -> OwnFrames:
+        _open_detour(self)
         self._epoll = select.epoll()
         self._wakened, self._waker = os.pipe()
         self._epoll.register(self._wakened, select.EPOLLIN)
         self._thread = threading.Thread(target=self._drain_forever, name="own frames", daemon=True)
         self._thread.start()
-        _open_detour(self)
         for sock in _sockets_of_this_process():
             self._watch(sock)
         return self
@@ -162,7 +162,7 @@ class OwnFrames:
         if sock is None or sock.fileno() != watched.fd:
             return
         with contextlib.suppress(OSError):
-            while frame := read_looped_frame(sock):
+            for frame in read_looped_frames(sock):
                 watched.seen(frame.data, frame.counter)
                 self._packets.append(Packet(frame.time_ns, frame.data, OWN_FRAME))
 
@@ -248,6 +248,11 @@ _own: set[str] = set()
 
 def _open_detour(frames: OwnFrames) -> None:
     with _open_lock:
+        if any(frames._ports & other._ports for other in _open):
+            raise RuntimeError(
+                "These packets are being captured already. The kernel hands each frame back only "
+                "once: end the other capture first."
+            )
         if not _open:
             for name, function in _DETOURS.items():
                 _originals[name] = getattr(socket.socket, name)

@@ -1,0 +1,41 @@
+"""What all tests share: no trace in the learner's files, and servers that end."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+# Inherited by the kernels that run the notebooks.
+os.environ.setdefault("COURSE_PROGRESS", "off")
+
+
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def host(request: pytest.FixtureRequest) -> str:
+    """Loopback, over IPv4 and, where the machine has it, over IPv6."""
+    from helpers import this_machine
+
+    if request.param == "::1" and not this_machine().ipv6_loopback.here:
+        pytest.skip("no IPv6 on loopback")
+    return str(request.param)
+
+
+@pytest.fixture(params=["raw", "own frame"])
+def source(request: pytest.FixtureRequest) -> str:
+    """Each live source of packets that this machine allows."""
+    from helpers import this_machine
+
+    machine = this_machine()
+    ability = machine.raw_capture if request.param == "raw" else machine.own_frames
+    if not ability.here:
+        pytest.skip(f"no {ability.name.lower()}: {ability.why_not}")
+    return str(request.param)
+
+
+def pytest_report_header() -> str:
+    from helpers import this_machine
+
+    machine = this_machine()
+    have = [ability.name.lower() for ability in machine.abilities if ability.here]
+    return f"course: {', '.join(have)}; {machine.platform}; {sys.prefix}"
