@@ -1,16 +1,58 @@
-"""The helpers of the course."""
+"""The helpers of the course: what a notebook imports, from the ground up.
 
+    machine      what this machine allows
+    servers      your handler, as a server on background threads of this kernel
+    link         a slow link in user space
+    capture      the packets of a block of code, from the best source allowed
+    recordings   packets of another machine, where none can be captured here
+    measure      latency and throughput
+    figures      measurements as pictures
+    byte_maps    a packet, field by field and byte by byte
+    ladders      a conversation, packet by packet, down the time
+    charts       a connection over time
+    practice     predictions, exercises, hints, progress
+
+Each module imports only from those above it, and from the small ones they are built of.
+Nothing heavy is imported here: scapy, matplotlib and the widgets come when first used.
+"""
+
+from .byte_maps import byte_map
 from .capture import capture
+from .figures import latency_figure, new_figure, picture_of, throughput_figure
+from .ladders import Call, ladder
+from .layer_bars import layer_bar, layer_sizes
+from .link import Link
 from .machine import this_machine
+from .measure import latency, throughput
+from .practice import check, hint, solution
+from .predictions import predict
+from .progress_file import progress
 from .servers import discard, echo, serve_asyncio, serve_tcp, serve_udp, serve_unix
 
 __all__ = [
+    "Call",
+    "Link",
+    "byte_map",
     "capture",
+    "check",
     "discard",
     "echo",
+    "hint",
+    "ladder",
+    "latency",
+    "latency_figure",
+    "layer_bar",
+    "layer_sizes",
+    "new_figure",
+    "picture_of",
+    "predict",
+    "progress",
     "serve_asyncio",
     "serve_tcp",
     "serve_udp",
     "serve_unix",
+    "solution",
     "this_machine",
+    "throughput",
+    "throughput_figure",
 ]
