@@ -27,6 +27,7 @@ from .measure import latency, throughput
 from .practice import check, hint, solution
 from .predictions import predict
 from .progress_file import progress
+from .reconstruction import reconstruct
 from .servers import discard, echo, serve_asyncio, serve_tcp, serve_udp, serve_unix
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "picture_of",
     "predict",
     "progress",
+    "reconstruct",
     "serve_asyncio",
     "serve_tcp",
     "serve_udp",

@@ -14,13 +14,16 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class _Running:
+class Running:
+    """Something that runs, the cell that started it, and how to end it."""
+
+    description: str
     cell: str | None
     run: str | None
     stop: Callable[[], None]
 
 
-_running: dict[int, _Running] = {}
+_running: dict[int, Running] = {}
 # One line for each thing ever started here: by it a test knows that a notebook's
 # server really ran in the notebook's own kernel.
 history: list[str] = []
@@ -29,10 +32,10 @@ history: list[str] = []
 def remember(thing: object, stop: Callable[[], None], description: str) -> None:
     """Note that `thing` runs until `stop()`; end what an earlier run of this cell started."""
     cell, run = _this_cell()
-    for old in list(_running.values()):
+    for old in running():
         if cell is not None and old.cell == cell and old.run != run:
             old.stop()
-    _running[id(thing)] = _Running(cell, run, stop)
+    _running[id(thing)] = Running(description, cell, run, stop)
     history.append(description)
 
 
@@ -41,10 +44,15 @@ def forget(thing: object) -> None:
     _running.pop(id(thing), None)
 
 
+def running() -> list[Running]:
+    """What runs at this moment, oldest first."""
+    return list(_running.values())
+
+
 @atexit.register
 def stop_all() -> None:
     """End everything that still runs."""
-    for old in list(_running.values()):
+    for old in running():
         old.stop()
 
 

@@ -53,10 +53,14 @@ class OwnFrames:
         self.lost = 0
 
     def __enter__(self) -> OwnFrames:
-        _open_detour(self)
         self._epoll = select.epoll()
         self._wakened, self._waker = os.pipe()
         self._epoll.register(self._wakened, select.EPOLLIN)
+        try:
+            _open_detour(self)
+        except RuntimeError:
+            self._close_descriptors()
+            raise
         self._thread = threading.Thread(target=self._drain_forever, name="own frames", daemon=True)
         self._thread.start()
         for sock in _sockets_of_this_process():
@@ -70,9 +74,7 @@ class OwnFrames:
         with self._lock:
             for watched in list(self._watched.values()):
                 self._release(watched)
-        self._epoll.close()
-        os.close(self._waker)
-        os.close(self._wakened)
+        self._close_descriptors()
 
     def packets(self) -> list[Packet]:
         """What has been seen so far, oldest first."""
@@ -112,6 +114,11 @@ class OwnFrames:
                 self._release(watched, for_good=True)
 
     # The sockets watched.
+
+    def _close_descriptors(self) -> None:
+        self._epoll.close()
+        os.close(self._waker)
+        os.close(self._wakened)
 
     def _watch(self, sock: socket.socket, *, sure: bool = False) -> bool:
         fd = sock.fileno()

@@ -51,13 +51,12 @@ def packet_list(packets: Packets, *, most: int = MOST) -> Picture:
 
 
 def describe(packet: Packet) -> str:
-    """What a packet is, in a few words: flags, sequence numbers, length of its data."""
+    """What a packet is, in a few words: its flags, and how much data it carries."""
     layers = packet.scapy
     data = f"{payload_length(layers)} bytes of data"
     if layers.haslayer("TCP"):
-        tcp = layers["TCP"]
-        flags = ", ".join(_FLAGS.get(letter, letter) for letter in str(tcp.flags))
-        return f"TCP {flags}; seq {tcp.seq}, ack {tcp.ack}; {data}"
+        flags = ", ".join(_FLAGS.get(letter, letter) for letter in str(layers["TCP"].flags))
+        return f"TCP {flags}; {data}" if payload_length(layers) else f"TCP {flags}"
     if layers.haslayer("UDP"):
         return f"UDP; {data}"
     return str(layers.summary().split(" / ", 1)[-1])

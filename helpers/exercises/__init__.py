@@ -1,0 +1,72 @@
+"""The exercises of the course: one small module each, found by looking into this folder.
+
+To add one, put a module here that makes an `Exercise` called `EXERCISE`; nothing else
+has to know of it. The tests run every exercise three ways: the untouched starter, each
+wrong answer, the reference solution.
+
+>>> exercise("01-wrap").name
+'wrap'
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from helpers.findings import Finding
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise.
+
+    Attributes
+    ----------
+    key : str
+        Two digits of the notebook and a name: "01-goodput".
+    name : str
+        What the learner defines: the name of a function or a class.
+    statement : str
+        What is asked, in Markdown, as the notebook says it.
+    starter : str
+        The code of the starter cell. Its body is `...`.
+    check : callable
+        Takes what the learner defined; returns None if it is right, else a `Finding`.
+        It calls the learner's function with `helpers.findings.call`.
+    hints : tuple of str
+        From the gentlest to the plainest. None of them is the solution.
+    solution : str
+        The reference: the code that a learner reads after a pass.
+    wrong : dict of str to str
+        Plausible wrong answers, by what is wrong with them.
+    """
+
+    key: str
+    name: str
+    statement: str
+    starter: str
+    check: Callable[[Any], Finding | None]
+    hints: tuple[str, ...]
+    solution: str
+    wrong: dict[str, str]
+
+
+@cache
+def registry() -> dict[str, Exercise]:
+    """All exercises by their keys, in the order of the course."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    found = [importlib.import_module(f"{__name__}.{name}").EXERCISE for name in names]
+    return {exercise.key: exercise for exercise in sorted(found, key=lambda each: each.key)}
+
+
+def exercise(key: str) -> Exercise:
+    """The exercise with this key; ValueError if there is none."""
+    try:
+        return registry()[key]
+    except KeyError:
+        known = ", ".join(registry())
+        raise ValueError(f"There is no exercise {key!r}. There are: {known}.") from None
