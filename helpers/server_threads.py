@@ -53,7 +53,8 @@ class Server:
         self.address: Any = _connectable(sock.getsockname())
         self.errors: list[BaseException] = []
         self._errors_seen = 0
-        self._connections: dict[socket.socket, threading.Thread | None] = {}
+        self._connections: set[socket.socket] = set()
+        self._workers: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._stopped = False
@@ -82,7 +83,11 @@ class Server:
         deadline = time.monotonic() + STOP_SECONDS
         self._wake()
         self._end_connections()
-        lingering = [t for t in self._threads() if not _joined(t, deadline)]
+        # The server's own thread first: after its end no connection is added.
+        _joined(self._thread, deadline)
+        self._end_connections()
+        threads = [self._thread, *self._workers]
+        lingering = [thread for thread in threads if not _joined(thread, deadline)]
         for sock in (*self.connections, self.socket, self._waker, self._wakened):
             sock.close()
         for path in self.paths:
@@ -119,11 +124,6 @@ class Server:
         self._thread.start()
         lifetimes.remember(self, self.stop, repr(self))
         return self
-
-    def _threads(self) -> list[threading.Thread]:
-        with self._lock:
-            workers = [thread for thread in self._connections.values() if thread is not None]
-        return [self._thread, *workers]
 
     def _end_connections(self) -> None:
         for conn in self.connections:
@@ -197,7 +197,8 @@ class StreamServer(Server):
             target=self._serve, args=(conn,), name=f"{self.name} connection", daemon=True
         )
         with self._lock:
-            self._connections[conn] = worker
+            self._connections.add(conn)
+        self._workers = [*filter(threading.Thread.is_alive, self._workers), worker]
         worker.start()
 
     def _serve(self, conn: socket.socket) -> None:
@@ -208,7 +209,7 @@ class StreamServer(Server):
             self._keep_error(error)
         finally:
             with self._lock:
-                del self._connections[conn]
+                self._connections.remove(conn)
             self._wake()
 
 
@@ -220,7 +221,7 @@ class DatagramServer(Server):
     def __init__(self, handler: Callable[..., Any], sock: socket.socket) -> None:
         _check_handler(handler, sock, wants_coroutine=False)
         super().__init__(handler, sock)
-        self._connections[sock] = None
+        self._connections.add(sock)
 
     def _run(self) -> None:
         failures = 0
@@ -288,7 +289,7 @@ class AsyncioServer(Server):
                 await asyncio.sleep(0.05)
                 continue
             with self._lock:
-                self._connections[conn] = None
+                self._connections.add(conn)
             task = loop.create_task(self._serve(conn))
             tasks.add(task)  # the loop itself keeps only weak references
             task.add_done_callback(tasks.discard)
@@ -309,7 +310,7 @@ class AsyncioServer(Server):
         finally:
             conn.close()
             with self._lock:
-                del self._connections[conn]
+                self._connections.remove(conn)
             self._free.release()
 
 

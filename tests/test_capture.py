@@ -52,7 +52,8 @@ def test_the_data_of_the_block_in_both_directions_each_once(source: str, host: s
     assert payloads(packets) == [b"hello", b"hello"]
     there, back = (p.scapy["TCP"] for p in packets if b"hello" in p.data)
     assert (there.dport, back.sport) == (server.address[1],) * 2
-    assert flags(packets)[0] == "S", "the SYN comes first"
+    # The connection before may still say goodbye, but only one begins in the block.
+    assert flags(packets).count("S") == 1
     assert packets.source == source
     assert all(packet.source == source for packet in packets)
 

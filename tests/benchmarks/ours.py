@@ -1,0 +1,170 @@
+"""What the course measures, as a notebook's cell would; called inside a Jupyter kernel.
+
+Every function returns plain numbers by name, so that they can travel as text.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from placement import Cores, placed
+from rows import Absent
+
+from helpers import capture, discard, echo, latency, serve_tcp, throughput
+from helpers.capture import PacketsLost
+from helpers.measure import Latency
+from helpers.packets import Packets
+from helpers.servers import Server
+
+MESSAGE = b"x" * 64
+CAPTURED_ROUNDS = 10_000
+PATIENCE = 1.0  # seconds that scapy and tcpdump get, after the last packet, to catch up
+
+
+def bulk(server_cores: Cores, client_cores: Cores) -> dict[str, float]:
+    """Goodput of 1 MiB messages to a sink, in bit/s."""
+    with placed(server_cores):
+        server = serve_tcp(discard)
+    with server, placed(client_cores):
+        run = throughput(server.address, sizes=[1 << 20], seconds=1, label="bulk")
+    return {"rate": run.bits_per_second[0]}
+
+
+def round_trips(server_cores: Cores, client_cores: Cores) -> dict[str, float]:
+    """Echo of 64 bytes: p50 and p99 in seconds."""
+    with placed(server_cores):
+        server = serve_tcp(echo)
+    with server, placed(client_cores):
+        run = _echo_rounds(server, rounds=20_000, warmup=1000)
+    return {"p50": run.percentile(50), "p99": run.percentile(99)}
+
+
+def watched(watcher: str, cores: Cores) -> dict[str, float]:
+    """10,000 echo round trips while `watcher` captures: seconds, and data packets lost.
+
+    Client and server share `cores`. Each waits for the other, so they need no second one.
+    The watcher runs wherever the system puts it.
+    """
+    with placed(cores):
+        server = serve_tcp(echo)
+    frames: list[bytes] = []
+    lost = 0
+    with server:
+        try:
+            with WATCHERS[watcher](server, frames), placed(cores):
+                run = _echo_rounds(server, rounds=CAPTURED_ROUNDS, warmup=0)
+        except PacketsLost as error:
+            lost = error.count
+    missing = 2 * CAPTURED_ROUNDS - data_packets(frames) if watcher != "nothing" else 0
+    return {"seconds": sum(run.nanoseconds) / 1e9, "lost": max(lost, missing)}
+
+
+def _echo_rounds(server: Server, rounds: int, warmup: int) -> Latency:
+    with socket.create_connection(server.address) as client:
+
+        def call() -> None:
+            client.sendall(MESSAGE)
+            client.recv(64)
+
+        return latency(call, rounds=rounds, warmup=warmup, label="echo")
+
+
+def data_packets(frames: Iterable[bytes]) -> int:
+    """How many different TCP segments with data are among these IPv4 Ethernet frames."""
+    segments = set()
+    for frame in frames:
+        tcp = 14 + 4 * (frame[14] & 0x0F)
+        end = 14 + int.from_bytes(frame[16:18])
+        if end > tcp + 4 * (frame[tcp + 12] >> 4):
+            segments.add(frame[tcp : tcp + 8])  # both ports, sequence number
+    return len(segments)
+
+
+# Each watcher appends the frames that it saw between its start and its end.
+
+
+@contextmanager
+def _nothing(server: Server, frames: list[bytes]) -> Iterator[None]:
+    yield
+
+
+def _capture(source: str) -> Callable[[Server, list[bytes]], AbstractContextManager[None]]:
+    @contextmanager
+    def watch(server: Server, frames: list[bytes]) -> Iterator[None]:
+        try:
+            opened = capture(server, source=source)
+        except ValueError as error:
+            raise Absent(str(error)) from error
+        packets = Packets()
+        try:
+            with opened as packets:
+                yield
+        finally:
+            frames += [packet.data for packet in packets]
+
+    return watch
+
+
+@contextmanager
+def _scapy(server: Server, frames: list[bytes]) -> Iterator[None]:
+    from scapy.sendrecv import AsyncSniffer
+
+    started = threading.Event()
+    sniffer = AsyncSniffer(
+        iface="lo", filter=f"tcp port {server.address[1]}", started_callback=started.set
+    )
+    sniffer.start()
+    if not started.wait(5):
+        raise Absent(f"scapy's AsyncSniffer does not start: {sniffer.exception}")
+    yield
+    time.sleep(PATIENCE)
+    frames += [packet.original for packet in sniffer.stop()]
+
+
+@contextmanager
+def _tcpdump(server: Server, frames: list[bytes]) -> Iterator[None]:
+    from scapy.utils import RawPcapReader
+
+    with tempfile.TemporaryDirectory() as folder, open(Path(folder, "pcap"), "wb") as file:
+        command = ["tcpdump", "-i", "lo", "-w", "-", "tcp", "port", str(server.address[1])]
+        try:
+            process = subprocess.Popen(command, stdout=file, stderr=subprocess.PIPE, text=True)
+        except FileNotFoundError as error:
+            raise Absent("tcpdump is not installed") from error
+        with process:
+            assert process.stderr is not None
+            said = ""
+            while "listening" not in said:
+                said = process.stderr.readline()
+                if not said:
+                    raise Absent("tcpdump may not capture")
+            yield
+            time.sleep(PATIENCE)
+            process.terminate()
+            process.communicate()
+        with RawPcapReader(file.name) as reader:
+            frames += [data for data, _ in reader]
+
+
+WATCHERS = {
+    "nothing": _nothing,
+    "raw": _capture("raw"),
+    "own frame": _capture("own frame"),
+    "scapy": _scapy,
+    "tcpdump": _tcpdump,
+}
+
+
+def start_up(statement: str) -> dict[str, float]:
+    """Seconds from the start to the end of a fresh interpreter that runs one statement."""
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-c", statement], check=True)
+    return {"seconds": time.perf_counter() - begun}

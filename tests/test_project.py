@@ -1,0 +1,119 @@
+"""The project as a whole: light, small, compiled, stripped, and one way down."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted((ROOT / "helpers").rglob("*.py"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+ALLOWED = {"README.md", "requirements.txt", "notebooks", "helpers", "tests", "binder"}
+ALLOWED |= {"pyproject.toml", "LICENSE"}
+HEAVY = ("scapy", "matplotlib", "numpy", "ipywidgets", "tqdm", "hypothesis", "IPython", "pytest")
+
+
+def test_import_is_light() -> None:
+    code = f"import helpers, sys; print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_a_module_is_short_and_says_what_it_is_for(module: Path) -> None:
+    text = module.read_text()
+    assert len(text.splitlines()) <= 400
+    assert ast.get_docstring(ast.parse(text)), "a module opens with what it is for"
+
+
+def imports(module: Path) -> set[str]:
+    """The modules of `helpers` that this one needs: at import, or later inside a function."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            inside = node.level > 0 or (node.module or "").split(".")[0] == "helpers"
+            parts = [part for part in (node.module or "").split(".") if part != "helpers"]
+            if inside:
+                found |= {parts[0]} if parts else {alias.name for alias in node.names}
+    return found
+
+
+def test_imports_go_one_way() -> None:
+    needs = {path.stem: imports(path) for path in MODULES if path.parent.name == "helpers"}
+    del needs["__init__"]
+    needs["exercises"] = imports(ROOT / "helpers/exercises/__init__.py")
+    # Only to be shown in a notebook a capture looks up, at the table drawn of it.
+    needs["packets"].discard("packet_lists")
+    placed: set[str] = set()
+    while ready := {name for name, below in needs.items() if below & needs.keys() <= placed}:
+        placed |= ready
+        for name in ready:
+            del needs[name]
+        needs = {name: below for name, below in needs.items() if name not in placed}
+    assert needs == {}, "these import each other in a circle"
+
+
+def test_top_level_holds_only_what_belongs_there() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    top = {line.split("/")[0] for line in listed.stdout.splitlines()}
+    assert {name for name in top if not name.startswith(".")} == ALLOWED
+
+
+def test_requirements_are_exact_and_end_with_this_repository() -> None:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    assert lines[-1] == "-e ."
+    pinned = [line for line in lines if not line.startswith(("#", "-e"))]
+    assert all(re.match(r"[a-z0-9.-]+==\S+( ; .+)?$", line) for line in pinned), pinned
+    direct = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.match(r"[\w-]+", entry)[0].lower() for entry in direct}  # type: ignore[index]
+    assert names <= {line.split("==")[0] for line in pinned}
+
+
+def test_binder_installs_the_same_requirements() -> None:
+    assert (ROOT / "binder/requirements.txt").read_text() == "-r ../requirements.txt\n"
+    assert re.fullmatch(r"python-3\.1[1-4]\n", (ROOT / "binder/runtime.txt").read_text())
+    pytest.importorskip("repo2docker", reason="needs the dev extra")
+    command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug"]
+    command += ["--Repo2Docker.default_buildpack=None", "."]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    dockerfile = done.stdout + done.stderr
+    install = dockerfile.index('-r "binder/requirements.txt"')
+    copied = max(m.start() for m in re.finditer(r"^COPY .*src/ ", dockerfile[:install], re.M))
+    assert copied < install, "the repository is there before it is installed"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_stripped_and_their_cells_have_names(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        assert re.fullmatch(r"[a-z0-9-]+", cell.id), "a readable id"
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_links_between_notebooks_lead_somewhere(path: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text()):
+        assert (path.parent / link).exists(), link
+
+
+def test_the_commands_of_the_readme_are_one_line_each() -> None:
+    readme = (ROOT / "README.md").read_text()
+    commands = re.findall(r"```sh\n(.+?)\n```", readme, re.S)
+    assert len(commands) == 2
+    assert all("\n" not in command for command in commands)
+    assert "notebooks/00_start_here.ipynb" in commands[0]
+    assert commands[1].endswith("pytest")
+    for name in re.findall(r"\]\((notebooks/[^)]+)\)", readme):
+        assert (ROOT / name).exists(), name
