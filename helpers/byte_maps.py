@@ -18,21 +18,15 @@ from html import escape
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from helpers import field_names, packets
-from helpers.fields import Field, fields, packet_bytes
-from helpers.pictures import BLUE, GREY, ORANGE, Picture
+from . import field_names
+from .fields import Field, fields, packet_bytes
+from .packets import provenance
+from .pictures import BLUE, GREY, ORANGE, Picture
 
 ROW = 32  # bits in one row of a header's drawing
 LINE = 16  # bytes in one line of the hex dump
 NARROW = 6  # bits; a box narrower than this has room for a short name and a value only
 LONG = 64  # bytes of one field that are drawn for sure; what is beyond may be left out
-
-_PROVENANCE = {
-    packets.RAW: "from a raw capture: copied by the kernel as it went by",
-    packets.OWN_FRAME: "an own frame, handed back by the kernel to the socket that sent it",
-    packets.RECORDING: "from a recording made on another machine",
-    packets.RECONSTRUCTED: "reconstructed: not seen, but it must have been there",
-}
 
 # Lengths in em where they must follow the text, in bits (1fr) where they must follow the packet.
 _STYLE = f"""
@@ -349,5 +343,4 @@ def _alt(data: bytes, headers: Sequence[_Header]) -> str:
 
 
 def _caption(packet: Any, data: bytes) -> str:
-    source = packet.source if isinstance(packet, packets.Packet) else ""
-    return f"{len(data):,} bytes, {_PROVENANCE.get(source, 'built here, never sent')}."
+    return f"{len(data):,} bytes, {provenance(packet)}."

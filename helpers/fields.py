@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import Any
 
-from helpers import field_names
-from helpers.packets import Packet, scapy_ether
+from . import field_names
+from .packets import Packet, scapy_ether
 
 UNDISSECTED = "Undissected"
 QUOTED = " (quoted)"  # in the names of the headers that an ICMP error hands back

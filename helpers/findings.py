@@ -28,7 +28,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from helpers.sandbox import Stopped, time_limit, why
+from .sandbox import Stopped, time_limit, why
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

@@ -14,6 +14,7 @@ from typing import Any
 
 from .fields import fields
 from .figures import new_figure, picture_of
+from .packets import provenance
 from .pictures import COLOURS, GREY, Picture
 
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\")
@@ -63,8 +64,15 @@ def layer_bar(*packets: Any, labels: Sequence[str] = ()) -> Picture:
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.35), ncols=5)
     many = "One packet" if len(packets) == 1 else f"{len(packets)} packets"
     return picture_of(
-        figure, kind="layers", alt=f"{many} to scale. {' '.join(sentences)}", caption=""
+        figure,
+        kind="layers",
+        alt=f"{many} to scale. {' '.join(sentences)}",
+        caption=f"{' '.join(sentences)} Each {_origins(packets)}.",
     )
+
+
+def _origins(packets: Sequence[Any]) -> str:
+    return "; or ".join(dict.fromkeys(map(provenance, packets)))
 
 
 def _spoken(layer: str) -> str:

@@ -23,6 +23,13 @@ OWN_FRAME = "own frame"  # handed back by the kernel to the socket that sent it
 RECORDING = "recording"  # seen on another machine, played here
 RECONSTRUCTED = "reconstructed"  # not seen: it must have been there
 
+_IN_WORDS = {
+    RAW: "from a raw capture: copied by the kernel as it went by",
+    OWN_FRAME: "an own frame, handed back by the kernel to the socket that sent it",
+    RECORDING: "from a recording made on another machine",
+    RECONSTRUCTED: "reconstructed: not seen, but it must have been there",
+}
+
 
 @dataclass(frozen=True)
 class Packet:
@@ -99,6 +106,12 @@ class Packets(list[Packet]):
         from .packet_lists import describe
 
         return "\n".join([*map(describe, self), self.note])
+
+
+def provenance(packet: object) -> str:
+    """How we came to see this packet, in words, for the line below its picture."""
+    source = packet.source if isinstance(packet, Packet) else ""
+    return _IN_WORDS.get(source, "built here, never sent")
 
 
 def scapy_ether() -> Any:

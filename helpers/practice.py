@@ -20,12 +20,12 @@ from itertools import zip_longest
 from types import CodeType
 from typing import Any
 
-from helpers.exercises import Exercise, exercise
-from helpers.findings import Failed, Finding
-from helpers.panels import Panel, bundle, panel, paragraph, preformatted
-from helpers.pictures import BLUE, GREEN, GREY, ORANGE, Picture
-from helpers.progress_file import kept
-from helpers.sandbox import Outcome, run
+from .exercises import Exercise, exercise
+from .findings import Failed, Finding
+from .panels import Panel, bundle, panel, paragraph, preformatted
+from .pictures import BLUE, GREEN, GREY, ORANGE, Picture
+from .progress_file import kept
+from .sandbox import Outcome, run
 
 NOT_ATTEMPTED = "not attempted"
 NOT_YET = "not yet"
@@ -262,7 +262,7 @@ def _hex(byte: int | None) -> str:
 def _packet_picture(finding: Finding) -> str:
     if finding.packet is None:
         return ""
-    from helpers.byte_maps import byte_map
+    from .byte_maps import byte_map
 
     picture: Picture = byte_map(finding.packet)
     return picture._repr_html_()

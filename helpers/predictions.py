@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-from helpers.panels import Panel, bundle, panel, paragraph
-from helpers.pictures import BLUE, GREEN, GREY, ORANGE
-from helpers.progress_file import kept
+from .panels import Panel, bundle, panel, paragraph
+from .pictures import BLUE, GREEN, GREY, ORANGE
+from .progress_file import kept
 
 NUMBER, CHOICE, ORDER = "number", "choice", "order"
 

@@ -24,8 +24,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from helpers.exercises import registry
-from helpers.pictures import Picture
+from .exercises import registry
+from .pictures import Picture
 
 VERSION = 1
 FILE = "progress.json"

@@ -1,15 +1,13 @@
 """Packets recorded on one machine, to be played where none can be captured.
 
-Each capture in a notebook has a name. `python -m helpers.recordings`, run as root on
-Linux, runs every notebook and records every named capture anew, into `helpers/data/`.
+Each capture in a notebook has a name. `python -m helpers.record` runs every notebook and
+records every named capture anew, into `helpers/data/`.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import platform
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,25 +60,3 @@ def load(name: str, folder: Path = FOLDER) -> Packets:
 def _index(folder: Path) -> dict[str, dict[str, str]]:
     path = folder / INDEX
     return json.loads(path.read_text()) if path.exists() else {}
-
-
-def main() -> None:
-    """Run every notebook and record its captures (see the module's docstring)."""
-    import nbformat
-    from nbclient import NotebookClient
-
-    from .machine import this_machine
-
-    if not this_machine().raw_capture.here:
-        sys.exit("Recording needs raw capture: run it as root, on Linux.")
-    notebooks = sorted(Path(__file__).parents[1].glob("notebooks/*.ipynb"))
-    for done, path in enumerate(notebooks, 1):
-        print(f"{done} of {len(notebooks)}: {path.name}")
-        notebook = nbformat.read(path, as_version=4)
-        environment = {**os.environ, ASKED: str(FOLDER), "COURSE_PROGRESS": "off"}
-        client = NotebookClient(notebook, resources={"metadata": {"path": str(path.parent)}})
-        client.execute(env=environment)
-
-
-if __name__ == "__main__":
-    main()

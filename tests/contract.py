@@ -15,7 +15,8 @@ from statistics import median
 from typing import Any
 
 import nbformat
-from nbclient import NotebookClient
+
+from helpers.record import execute
 
 MOST_LINES = 25
 
@@ -64,14 +65,7 @@ def run(notebook: Any, folder: Path) -> Run:
     copy = nbformat.from_dict(json.loads(json.dumps(notebook)))
     copy.cells.insert(0, nbformat.v4.new_code_cell(BEFORE))
     copy.cells.append(nbformat.v4.new_code_cell(AFTER))
-    client = NotebookClient(
-        copy,
-        timeout=120,
-        allow_errors=True,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(folder)}},
-    )
-    client.execute()
+    execute(copy, folder, go_on=True)
     told = json.loads(copy.cells[-1].outputs[0]["text"])
     del copy.cells[0], copy.cells[-1]
     return Run(copy, **told)

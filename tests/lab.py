@@ -209,12 +209,16 @@ def _address(server: subprocess.Popen[bytes], runtime: Path, log: Path) -> tuple
 # What is asked of JupyterLab's own objects in the page.
 _SCRIPT = """() => {
   const panel = jupyterapp.shell.currentWidget, content = panel.content;
+  const inside = widget => [widget, ...[...widget.children()].flatMap(inside)];
   const lab = window.lab = {
     panel, content, stray: [],
     cells: () => content.widgets.map(widget => ({
-      widget, node: widget.node, source: '', outputs: [], metadata: {},
-      ...widget.model.sharedModel.toJSON(),
+      widget, node: widget.node, ...widget.model.sharedModel.toJSON(),
     })),
+    // Those of the cell, and those inside its widgets, as under a slider.
+    results: cell => inside(cell.widget).filter(widget => widget.hasClass('jp-OutputArea'))
+      .flatMap(area => area.model.toJSON()),
+    shown: cell => [...cell.node.querySelectorAll('.jp-OutputArea-output')],
     status: () => panel.sessionContext.session?.kernel?.status,
     execute: (command, seconds) => Promise.race([
       jupyterapp.commands.execute(command),
@@ -222,10 +226,6 @@ _SCRIPT = """() => {
         () => fail(new Error(`${command} is not done after ${seconds} s`)), 1000 * seconds)),
     ]),
     say: (cell, kind, texts) => [...new Set(texts)].map(text => `${cell.id}: ${kind}${text}`),
-    inWidgets: (cell, kind) => [...cell.node.querySelectorAll(
-      `.jupyter-widgets [data-mime-type="application/vnd.jupyter.${kind}"]`)]
-      .map(node => node.innerText.trim().split('\\n').pop()),
-    outputsOf: cell => [...cell.node.querySelectorAll('.jp-OutputArea-output')],
   };
   for (const {id, node} of lab.cells()) node.dataset.cellId = id;
   // What a kernel says while no cell runs, as when a button is pressed, reaches no cell.
@@ -239,32 +239,28 @@ _SCRIPT = """() => {
 }"""
 
 _ERRORS = """() => [
-  ...lab.cells().flatMap(cell => lab.say(cell, '', [
-    ...(cell.metadata.tags?.includes('raises-exception') ? [] : cell.outputs)
-      .filter(output => output.output_type === 'error')
-      .map(output => `${output.ename}: ${output.evalue}`),
-    ...lab.inWidgets(cell, 'error'),
-  ])),
+  ...lab.cells().filter(cell => !cell.metadata.tags?.includes('raises-exception'))
+    .flatMap(cell => lab.say(cell, '', lab.results(cell)
+      .filter(result => result.output_type === 'error')
+      .map(result => `${result.ename}: ${result.evalue}`))),
   ...lab.stray.map(text => `outside of all cells: ${text}`),
 ]"""
 
-_STDERR = """() => lab.cells().flatMap(cell => lab.say(cell, 'stderr: ', [
-  ...cell.outputs.filter(output => output.name === 'stderr')
-    .map(output => [output.text].flat().join('').trim()),
-  ...lab.inWidgets(cell, 'stderr'),
-]))"""
+_STDERR = """() => lab.cells().flatMap(cell => lab.say(cell, 'stderr: ', lab.results(cell)
+  .filter(result => result.name === 'stderr')
+  .map(result => [result.text].flat().join('').trim())))"""
 
 _BROKEN = """() => lab.cells().flatMap(cell => lab.say(cell, '', [
   ...(cell.cell_type === 'code' && cell.source.trim() && !cell.execution_count
     ? ['was not run'] : []),
   ...['Error displaying widget', 'Loading widget', 'Javascript Error']
-    .filter(words => lab.outputsOf(cell).some(output => output.innerText.includes(words))),
+    .filter(words => lab.shown(cell).some(output => output.innerText.includes(words))),
 ]))"""
 
 # A description may be on the picture or around it, but inside the output: further out,
 # JupyterLab has labels of its own.
 _UNDESCRIBED = """() => lab.cells().flatMap(cell => lab.say(cell, 'no description: ',
-  lab.outputsOf(cell).flatMap(output =>
+  lab.shown(cell).flatMap(output =>
     [...output.querySelectorAll('img, svg:not([data-icon]), canvas, figure')].filter(picture => {
       const said = picture.closest('[aria-label], [aria-labelledby], [aria-hidden=true]');
       return !(picture.alt || picture.querySelector(':scope > title')?.textContent
@@ -272,7 +268,7 @@ _UNDESCRIBED = """() => lab.cells().flatMap(cell => lab.say(cell, 'no descriptio
     }).map(picture => `<${picture.localName}>`))))"""
 
 _OVERFLOWING = """() => lab.cells().flatMap(cell => lab.say(cell, 'too wide: ',
-  lab.outputsOf(cell).flatMap(output => [output, ...output.querySelectorAll('.jupyter-widgets')])
+  lab.shown(cell).flatMap(output => [output, ...output.querySelectorAll('.jupyter-widgets')])
     .filter(node => node.scrollWidth > node.clientWidth + 1)
     .map(node => `${node.className} ${node.scrollWidth} px in ${node.clientWidth}`)))"""
 
@@ -346,18 +342,20 @@ class Notebook:
         """End the kernel."""
         self.page.evaluate("() => jupyterapp.shell.currentWidget?.sessionContext.shutdown()")
 
-    def move_slider(self, cell_id: str, steps: int) -> None:
-        """Move the cell's slider by so many arrow keys, and wait until its output has changed."""
-        shown = self.output(cell_id).locator(".jp-OutputArea .jp-OutputArea").last
+    def move_slider(self, cell_id: str, steps: int) -> str:
+        """Move the cell's slider by so many arrow keys, wait until what it shows has changed,
+        and return the value that stands beside it."""
+        output = self.output(cell_id)
+        shown = output.locator(".widget-output")
         before = shown.inner_html()
-        self.output(cell_id).locator(".noUi-handle").focus()
+        output.locator(".noUi-handle").focus()
         for _ in range(abs(steps)):
             self.page.keyboard.press("ArrowRight" if steps > 0 else "ArrowLeft")
-        self._wait_until_idle()
         self.page.wait_for_function(
             "([node, before]) => node.innerText.trim() && node.innerHTML !== before",
             arg=[shown.element_handle(), before],
         )
+        return str(output.locator(".widget-readout").inner_text())
 
     def _execute(self, command: str, seconds: float) -> None:
         self.page.evaluate("args => lab.execute(...args)", [command, seconds])
@@ -400,7 +398,7 @@ class Notebook:
         )
         self.page.set_viewport_size({"width": size["width"], "height": int(SLICE + around)})
         folder.mkdir(parents=True, exist_ok=True)
-        paths = []
+        paths: list[Path] = []
         for top in range(0, self._scroll_to(0), SLICE):
             self._scroll_to(top)
             paths.append(folder / f"{name}-{len(paths):02}.png")
@@ -409,14 +407,15 @@ class Notebook:
         return paths
 
     def _scroll_to(self, top: int) -> int:
-        """Scroll the notebook so far down, and tell its whole height."""
+        """Scroll the notebook so far down, and tell how far down its last cell ends."""
         return int(
             self.page.evaluate(
                 """top => new Promise(done => {
-                  const scroller = lab.content.outerNode;
+                  const scroller = lab.content.outerNode, last = lab.cells().pop().node;
                   scroller.scrollTop = top;
-                  requestAnimationFrame(() => requestAnimationFrame(
-                    () => done(scroller.scrollHeight)));
+                  requestAnimationFrame(() => requestAnimationFrame(() => done(
+                    scroller.scrollTop + last.getBoundingClientRect().bottom
+                    - scroller.getBoundingClientRect().top)));
                 })""",
                 top,
             )

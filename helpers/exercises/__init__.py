@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from helpers.findings import Finding
+from ..findings import Finding
 
 
 @dataclass(frozen=True)

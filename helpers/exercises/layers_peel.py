@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from helpers.exercises import Exercise
-from helpers.findings import Finding, call
+from ..findings import Finding, call
+from . import Exercise
 
 # Ethernet, IPv4 and UDP, their checksums right: a plain one, one with an IPv4 option
 # (Router Alert, RFC 2113), one filled up to the 60 bytes that Ethernet wants.

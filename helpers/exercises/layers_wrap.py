@@ -6,8 +6,8 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from helpers.exercises import Exercise
-from helpers.findings import Finding, call, called, smallest_finding
+from ..findings import Finding, call, called, smallest_finding
+from . import Exercise
 
 FIELDS = ("source port", "destination port", "length", "checksum")
 HEADER = 8

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from helpers.exercises import Exercise
-from helpers.findings import Failed, Finding, call
+from ..findings import Failed, Finding, call
+from . import Exercise
 
 PATIENCE = 1.0  # seconds the other side waits for an answer
 CASES: tuple[list[bytes], ...] = (

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from helpers.exercises import Exercise
-from helpers.findings import Finding, call, called, smallest_finding
+from ..findings import Finding, call, called, smallest_finding
+from . import Exercise
 
 
 def examine(percentile: Callable[[list[int], int], Any], samples: list[int], p: int) -> Any:

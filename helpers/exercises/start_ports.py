@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from helpers.exercises import Exercise
-from helpers.findings import Finding, call
+from ..findings import Finding, call
+from . import Exercise
 
 # Ethernet, IPv4 and TCP, their checksums right. The second has an IPv4 option (Router
 # Alert, RFC 2113), so that its IPv4 header takes 24 bytes.

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from placement import Cores, placed
@@ -48,23 +48,22 @@ def round_trips(server_cores: Cores, client_cores: Cores) -> dict[str, float]:
 
 
 def watched(watcher: str, cores: Cores) -> dict[str, float]:
-    """10,000 echo round trips while `watcher` captures: seconds, and data packets lost.
+    """10,000 echo round trips while `watcher` captures: seconds, data packets sent and kept.
 
     Client and server share `cores`. Each waits for the other, so they need no second one.
     The watcher runs wherever the system puts it.
     """
+    frames: list[bytes] = []
+    sent, lost = 2 * CAPTURED_ROUNDS, 0
     with placed(cores):
         server = serve_tcp(echo)
-    frames: list[bytes] = []
-    lost = 0
-    with server:
-        try:
-            with WATCHERS[watcher](server, frames), placed(cores):
-                run = _echo_rounds(server, rounds=CAPTURED_ROUNDS, warmup=0)
-        except PacketsLost as error:
-            lost = error.count
-    missing = 2 * CAPTURED_ROUNDS - data_packets(frames) if watcher != "nothing" else 0
-    return {"seconds": sum(run.nanoseconds) / 1e9, "lost": max(lost, missing)}
+    try:
+        with server, WATCHERS[watcher](server, frames), placed(cores):
+            run = _echo_rounds(server, rounds=CAPTURED_ROUNDS, warmup=0)
+    except PacketsLost as error:  # raised at the end of the block
+        lost = error.count
+    kept = min(data_packets(frames), sent - lost)
+    return {"seconds": sum(run.nanoseconds) / 1e9, "sent": sent, "kept": kept}
 
 
 def _echo_rounds(server: Server, rounds: int, warmup: int) -> Latency:
@@ -89,11 +88,6 @@ def data_packets(frames: Iterable[bytes]) -> int:
 
 
 # Each watcher appends the frames that it saw between its start and its end.
-
-
-@contextmanager
-def _nothing(server: Server, frames: list[bytes]) -> Iterator[None]:
-    yield
 
 
 def _capture(source: str) -> Callable[[Server, list[bytes]], AbstractContextManager[None]]:
@@ -146,16 +140,17 @@ def _tcpdump(server: Server, frames: list[bytes]) -> Iterator[None]:
                 said = process.stderr.readline()
                 if not said:
                     raise Absent("tcpdump may not capture")
-            yield
-            time.sleep(PATIENCE)
-            process.terminate()
-            process.communicate()
+            try:
+                yield
+                time.sleep(PATIENCE)
+            finally:
+                process.terminate()
         with RawPcapReader(file.name) as reader:
             frames += [data for data, _ in reader]
 
 
-WATCHERS = {
-    "nothing": _nothing,
+WATCHERS: dict[str, Callable[[Server, list[bytes]], AbstractContextManager[None]]] = {
+    "nothing": lambda server, frames: nullcontext(),
     "raw": _capture("raw"),
     "own frame": _capture("own frame"),
     "scapy": _scapy,

@@ -1,8 +1,8 @@
 """On which core each side of a measurement runs.
 
-A wake-up on the same core costs some microseconds; one on another core, which has to be
-woken from its idle state first, several times as much. Left alone, the scheduler does now
-the one, now the other, so both sides of a pair are given the same placement.
+Waking a thread on another core costs several times what it costs on the same one: that core
+must be brought out of its idle state first. Left alone, the scheduler does now the one, now
+the other. So both sides of a pair are given the same placement.
 """
 
 from __future__ import annotations
@@ -19,16 +19,14 @@ def placements() -> dict[str, tuple[Cores, Cores]]:
     """The placements that this machine allows: (the server's cores, the client's cores)."""
     if sys.platform != "linux":
         return {"placed by the system": (None, None)}
-    cores = sorted(os.sched_getaffinity(0))
-    both = {"one core": ([cores[0]], [cores[0]])}
-    if len(cores) > 1:
-        both["two cores"] = ([cores[0]], [cores[1]])
-    return both
+    first, *others = ([core] for core in sorted(os.sched_getaffinity(0)))
+    found: dict[str, tuple[Cores, Cores]] = {"one core": (first, first)}
+    return {**found, "two cores": (first, others[0])} if others else found
 
 
 @contextmanager
 def placed(cores: Cores) -> Iterator[None]:
-    """Keep this thread on `cores`, and each thread and process that it starts meanwhile."""
+    """Keep this thread on `cores`, and every thread and process that it starts meanwhile."""
     if cores is None or sys.platform != "linux":
         yield
         return

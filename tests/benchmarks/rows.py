@@ -1,17 +1,20 @@
 """The benchmark's table: rows of values, their goals, and how they are written.
 
->>> row = ratio_row("Echo, p50", [14.0, 15.0, 14.5], [13.0, 13.0, 12.5], "{:.1f} µs", at_most(1.3))
->>> print(row.markdown())
+>>> print(Row("Echo, p50", [14.0, 15.0, 14.5], [13.0, 13.0, 12.5], "{:.1f} µs", Goal(most=1.3)))
 | Echo, p50 | 14.5 µs | 13.0 µs | 1.15 (1.08 to 1.16) | at most 1.3 | met |
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-HEAD = "| what | course | beside it | median (least to most) | goal | |\n" + "|---" * 6 + "|"
+HEAD = "| what | course | beside it | compared: median (range) | goal | |\n" + "|---" * 6 + "|"
+
+Numbers = Sequence[float]
+Measure = Callable[[], Mapping[str, float]]
 
 
 class Absent(Exception):
@@ -20,85 +23,84 @@ class Absent(Exception):
 
 @dataclass(frozen=True)
 class Goal:
-    """What a row's value should be: `text` for the reader, `met` for the verdict."""
+    """The limits that a row's value should keep."""
 
-    text: str
-    met: Callable[[float], bool]
+    least: float = float("-inf")
+    most: float = float("inf")
 
-
-def at_least(limit: float) -> Goal:
-    """The value should reach the limit."""
-    return Goal(f"at least {limit:g}", lambda value: value >= limit)
-
-
-def at_most(limit: float, unit: str = "") -> Goal:
-    """The value should not pass the limit."""
-    return Goal(f"at most {limit:g}{unit}", lambda value: value <= limit)
+    def __str__(self) -> str:
+        return (
+            f"at least {self.least:g}" if self.least > float("-inf") else f"at most {self.most:g}"
+        )
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: a value for each pair, or the reason why there is none."""
+    """One line of the table: two numbers of each pair, and how they compare.
+
+    `form` writes a number, `compared` the comparison of two. `judge` makes one value of
+    those of all pairs, and this value is held against the goal.
+    """
 
     what: str
-    values: Sequence[float] = ()
-    course: str = ""
-    beside: str = ""
-    form: str = "{:.2f}"
+    course: Numbers | Absent
+    beside: Numbers | Absent
+    form: str
     goal: Goal | None = None
-    judge: Callable[[Sequence[float]], float] = median
-    absent: str = ""
+    compare: Callable[[float, float], float] = operator.truediv
+    compared: str = "{:.2f}"
+    judge: Callable[[Numbers], float] = median
+
+    @property
+    def values(self) -> list[float]:
+        """The comparison, pair by pair; empty where one side is absent."""
+        if isinstance(self.course, Absent) or isinstance(self.beside, Absent):
+            return []
+        return list(map(self.compare, self.course, self.beside))
 
     @property
     def missed(self) -> bool:
-        """Whether there is a goal, and a value, and the value is not what it should be."""
-        return bool(self.goal and self.values and not self.goal.met(self.judge(self.values)))
+        """Whether there is a goal and a value, and the value is not within the goal."""
+        if self.goal is None or not self.values:
+            return False
+        return not self.goal.least <= self.judge(self.values) <= self.goal.most
 
-    def markdown(self) -> str:
-        """The row as a line of a Markdown table."""
-        if self.absent:
-            return f"| {self.what} | | | not to be had here: {self.absent} | | |"
-        middle, least, most = (self.form.format(of(self.values)) for of in (median, min, max))
-        goal = self.goal.text if self.goal else "none"
-        verdict = ("missed" if self.missed else "met") if self.goal else ""
-        return (
-            f"| {self.what} | {self.course} | {self.beside} "
-            f"| {middle} ({least} to {most}) | {goal} | {verdict} |"
+    def __str__(self) -> str:
+        goal = str(self.goal) if self.goal else "none"
+        if isinstance(self.course, Absent) or isinstance(self.beside, Absent):
+            why = self.course if isinstance(self.course, Absent) else self.beside
+            return f"| {self.what} | | | not to be had here: {why} | {goal} | |"
+        middle, least, most = (self.compared.format(of(self.values)) for of in (median, min, max))
+        course, beside = (
+            self.form.format(median(self.course)),
+            self.form.format(median(self.beside)),
         )
+        verdict = ("missed" if self.missed else "met") if self.goal else ""
+        value = f"{middle} ({least} to {most})"
+        return f"| {self.what} | {course} | {beside} | {value} | {goal} | {verdict} |"
 
 
-def ratio_row(
-    what: str,
-    course: Sequence[float] | Absent,
-    beside: Sequence[float] | Absent,
-    form: str,
-    goal: Goal | None = None,
-) -> Row:
-    """The course's number divided by the other one, pair by pair; `form` writes one number."""
-    for side in (course, beside):
-        if isinstance(side, Absent):
-            return Row(what, absent=str(side))
-    ratios = [ours / theirs for ours, theirs in zip(course, beside, strict=True)]
-    return Row(what, ratios, form.format(median(course)), form.format(median(beside)), goal=goal)
+class Samples:
+    """Measures taken in turns, and their numbers; or why one of them could not be taken.
 
+    >>> samples = Samples(3, {"cat": lambda: {"feet": 4}, "bird": lambda: {"feet": 2}})
+    >>> samples.of("cat", "feet"), samples.of("bird", "feet", 10)
+    ([4, 4, 4], [20, 20, 20])
+    """
 
-def count_row(what: str, counts: Sequence[float] | Absent, goal: Goal | None = None) -> Row:
-    """A count of which the largest one matters, such as packets lost."""
-    if isinstance(counts, Absent):
-        return Row(what, absent=str(counts))
-    return Row(what, counts, form="{:,.0f}", goal=goal, judge=max)
+    def __init__(self, rounds: int, measures: Mapping[str, Measure]) -> None:
+        self._taken: dict[str, list[Mapping[str, float]]] = {name: [] for name in measures}
+        self._absent: dict[str, Absent] = {}
+        order = list(measures)
+        for _ in range(rounds):
+            for name in order:
+                if name not in self._absent:
+                    try:
+                        self._taken[name].append(measures[name]())
+                    except Absent as reason:
+                        self._absent[name] = reason
+            order.reverse()  # so that what drifts favours neither
 
-
-def difference_row(
-    what: str,
-    course: Sequence[float] | Absent,
-    beside: Sequence[float] | Absent,
-    form: str,
-    goal: Goal | None = None,
-) -> Row:
-    """The course's number less the other one, pair by pair; `form` writes a number."""
-    for side in (course, beside):
-        if isinstance(side, Absent):
-            return Row(what, absent=str(side))
-    extra = [ours - theirs for ours, theirs in zip(course, beside, strict=True)]
-    return Row(what, extra, form.format(median(course)), form.format(median(beside)), form, goal)
+    def of(self, name: str, key: str, scale: float = 1) -> Numbers | Absent:
+        """One number of every sample of one measure, multiplied by `scale`."""
+        return self._absent.get(name) or [scale * sample[key] for sample in self._taken[name]]
