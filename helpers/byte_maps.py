@@ -24,7 +24,7 @@ from .packets import provenance
 from .pictures import BLUE, GREY, ORANGE, Picture
 
 ROW = 32  # bits in one row of a header's drawing
-LINE = 16  # bytes in one line of the hex dump
+LINE = 8  # bytes in one line of the hex dump: narrow enough to stand beside the headers
 NARROW = 6  # bits; a box narrower than this has room for a short name and a value only
 LONG = 64  # bytes of one field that are drawn for sure; what is beyond may be left out
 
@@ -32,7 +32,7 @@ LONG = 64  # bytes of one field that are drawn for sure; what is beyond may be l
 _STYLE = f"""
 .bm{{font:12px/1.35 system-ui,sans-serif;display:flex;flex-wrap:wrap;gap:0 28px;margin-bottom:8px}}
 .bm *{{box-sizing:border-box}}
-.bm .hd{{flex:1 1 620px;max-width:900px;min-width:0}}
+.bm .hd{{flex:1 1 600px;max-width:900px;min-width:0}}
 .bm .h{{margin:10px 0 2px;padding-left:30px}}
 .bm .g{{display:grid;grid-template-columns:30px repeat(32,minmax(0,1fr))}}
 .bm .g>*{{min-width:0}}
@@ -137,7 +137,9 @@ def byte_map(packet: Any, *, layers: Sequence[str] | None = None, title: str = "
     sections = "".join(_section(header, data) for header in drawn)
     html = (
         f"<style>{_STYLE}{lit}{_LIT}</style>"
-        f'<div class="bm"><div class="hd">{heading}{sections}</div>'
+        # Without the attribute, a key pressed on a field would be one of JupyterLab's shortcuts.
+        f'<div class="bm" data-lm-suppress-shortcuts="true">'
+        f'<div class="hd">{heading}{sections}</div>'
         f'<div class="x" aria-hidden="true">{_hex_dump(data, headers, wanted)}</div></div>'
     )
     return Picture("byte map", html, alt=_alt(data, headers), caption=_caption(packet, data))

@@ -149,18 +149,20 @@ def latency_figure(*samples: Latency, alt: str) -> Picture:
     _log_axis(shares, "x", shares.dataLim.intervalx, format_time)
     _log_axis(tail, "y", tail.dataLim.intervaly, format_time)
     shares.set_yticks([0, 25, 50, 75, 99], ["0", "25", "50", "75", "99"])
-    shares.set(xlabel="Latency (s, logarithmic)", ylabel="Calls that took no longer (%)")
+    shares.set(xlabel="Latency (logarithmic)", ylabel="Calls that took no longer (%)")
     shares.set_ylim(0, 103)
     shown = [
         p
         for p in (0, 50, 90, 99, 99.9, 99.99, 99.999)
         if any(_is_drawn(p, len(run.ordered)) for run in samples)
     ]
-    tail.set(xlabel="Percentile (%)", ylabel="Latency (s, logarithmic)", xscale="log")
+    tail.set(xlabel="Percentile (%)", ylabel="Latency (logarithmic)", xscale="log")
     tail.xaxis.minorticks_off()
     tail.set_xticks([100 / (100 - p) for p in shown], [f"{p:g}" for p in shown])
     _add_legend(figure, tail)
-    caption = " ".join(run.summary() for run in samples)
+    # With many curves the legend has told p50 and p99: the rest would be a wall of numbers.
+    few = len(samples) <= 3
+    caption = " ".join(run.summary() if few else run.circumstances() for run in samples)
     caption += f" The right curve ends where {BEYOND} samples are left beyond it."
     if max(len(run.ordered) for run in samples) > DRAWN_POINTS:
         caption += f" Each curve is drawn through about {DRAWN_POINTS} of its samples."
@@ -191,10 +193,10 @@ def throughput_figure(*curves: Throughput, alt: str) -> Picture:
     ticks = [16**power for power in range(9) if sizes[0] <= 16**power <= sizes[-1]]
     if len(ticks) < 2:
         ticks = sorted({sizes[0], sizes[-1]})
-    axes.set(xlabel="Message size (bytes, logarithmic)", xscale="log")
+    axes.set(xlabel="Message size (logarithmic)", xscale="log")
     axes.xaxis.minorticks_off()
     axes.set_xticks(ticks, [format_size(size) for size in ticks])
-    axes.set(ylabel="Goodput (bit/s, logarithmic)")
+    axes.set(ylabel="Goodput (logarithmic)")
     _log_axis(axes, "y", axes.dataLim.intervaly, format_rate)
     _add_legend(figure, axes)
     caption = " ".join(curve.summary() for curve in curves)

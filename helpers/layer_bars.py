@@ -17,7 +17,7 @@ from .figures import new_figure, picture_of
 from .packets import provenance
 from .pictures import COLOURS, GREY, Picture
 
-_HATCHES = ("", "///", "...", "xxx", "\\\\\\")
+_HATCHES = ("", "///", "...", "xxx", "++")
 
 
 def layer_sizes(packet: Any) -> list[tuple[str, int]]:
@@ -40,28 +40,36 @@ def layer_bar(*packets: Any, labels: Sequence[str] = ()) -> Picture:
     """
     if not 1 <= len(packets) <= 6:
         raise ValueError(f"layer_bar draws one to six packets, not {len(packets)}.")
+    sizes = [layer_sizes(packet) for packet in packets]
+    names = list(dict.fromkeys(layer for found in sizes for layer, _ in found))
+    names.sort(key=lambda layer: layer == "Payload")  # last, as in a packet
     figure, (axes,) = new_figure()
-    figure.set_figheight(1.1 + 0.45 * len(packets))
-    styles: dict[str, dict[str, str]] = {}
-    sentences = []
-    for row, packet in enumerate(packets):
-        left = 0
-        sizes = layer_sizes(packet)
-        for layer, size in sizes:
-            if layer not in styles:
-                colour = GREY if layer.lower() == "payload" else COLOURS[len(styles) % 4]
-                styles[layer] = {"color": colour, "hatch": _HATCHES[len(styles) % 5]}
-            label = layer if layer not in axes.get_legend_handles_labels()[1] else None
-            bar = axes.barh(row, size, left=left, label=label, edgecolor="black", **styles[layer])
-            bar.patches[0].set_alpha(0.75)
-            left += size
-        told = ", ".join(f"{_spoken(layer)} {size:,}" for layer, size in sizes)
-        sentences.append(f"{left:,} bytes: {told}.")
-    names = list(labels) or [str(number) for number in range(1, len(packets) + 1)]
-    axes.set_yticks(range(len(packets)), names)
+    figure.set_figheight(1.3 + 0.4 * len(packets))
+    for number, name in enumerate(names):
+        payload = name == "Payload"
+        widths = [dict(found).get(name, 0) for found in sizes]
+        lefts = [sum(size for _, size in found[: _place(found, name)]) for found in sizes]
+        axes.barh(
+            range(len(packets)),
+            widths,
+            left=lefts,
+            label=name,
+            color=GREY if payload else COLOURS[number % 4],
+            hatch="" if payload else _HATCHES[number % len(_HATCHES)],
+            edgecolor="black",
+            alpha=0.75,
+        )
+    sentences = [
+        f"{sum(dict(found).values()):,} bytes: "
+        + ", ".join(f"{_spoken(layer)} {size:,}" for layer, size in found)
+        + "."
+        for found in sizes
+    ]
+    shown = list(labels) or [str(number) for number in range(1, len(packets) + 1)]
+    axes.set_yticks(range(len(packets)), shown)
     axes.invert_yaxis()
     axes.set(xlabel="Bytes of the frame", ylabel="Packet")
-    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.35), ncols=5)
+    figure.legend(loc="outside upper left", ncols=5)
     many = "One packet" if len(packets) == 1 else f"{len(packets)} packets"
     return picture_of(
         figure,
@@ -73,6 +81,12 @@ def layer_bar(*packets: Any, labels: Sequence[str] = ()) -> Picture:
 
 def _origins(packets: Sequence[Any]) -> str:
     return "; or ".join(dict.fromkeys(map(provenance, packets)))
+
+
+def _place(found: list[tuple[str, int]], name: str) -> int:
+    """Where in its packet this layer stands; at the end, with no width, if it is not there."""
+    layers = [layer for layer, _ in found]
+    return layers.index(name) if name in layers else len(layers)
 
 
 def _spoken(layer: str) -> str:

@@ -57,6 +57,14 @@ class Ability:
     remedy: str = ""
 
 
+_COLUMNS = {
+    "On this machine": "17%",
+    "Here": "16%",
+    "What it lets you see": "30%",
+    "If not: why, and what helps": "37%",
+}
+
+
 @dataclass(frozen=True)
 class Machine:
     """The result of `this_machine`: its abilities and its size. Jupyter shows it as a table."""
@@ -93,10 +101,13 @@ class Machine:
         ]
         rows += [_row(name, value, use, "") for name, value, use in self._size()]
         heads = "".join(
-            f'<th scope="col" style="text-align:left">{h}</th>'
-            for h in ("On this machine", "", "What it lets you see", "If not: why, and what helps")
+            f'<th scope="col" style="text-align:left;width:{width}">{head}</th>'
+            for head, width in _COLUMNS.items()
         )
-        table = f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        table = (
+            '<table style="width:100%;table-layout:fixed">'
+            f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        )
         return Picture("machine", table, alt=self._in_words())._repr_html_()
 
     def _in_words(self) -> str:

@@ -81,10 +81,15 @@ class Latency:
         told = [p for p in (50, 90, 99) if count * (100 - p) >= 100]
         parts = [f"p{p} {format_time(self.percentile(p))}" for p in told]
         parts.append(f"max {format_time(self.percentile(100))}")
-        return (
-            f"{self.label}: {', '.join(parts)} "
-            f"({count:,} calls in a closed loop, after {self.warmup:,} to warm up)."
-        )
+        return f"{self.label}: {', '.join(parts)} ({self._loop()})."
+
+    def circumstances(self) -> str:
+        """How it was measured, as one sentence, without the numbers."""
+        return f"{self.label}: {self._loop()}."
+
+    def _loop(self) -> str:
+        count = len(self.nanoseconds)
+        return f"{count:,} calls in a closed loop, after {self.warmup:,} to warm up"
 
     def __repr__(self) -> str:
         median = format_time(self.percentile(50))
@@ -146,6 +151,8 @@ def latency(call: Call, *, rounds: int = 2000, warmup: int = 200, label: str) ->
             time.sleep(0.01)
             # The pauses come further and further apart: 7 in 5 s, about 20 in 100 s.
             pause = clock() + (clock() - begun) // 4
+        if bar is not None:
+            bar.update(len(samples) - bar.n)  # a bar closed before its end stays, in red
     finally:
         if collecting:
             gc.enable()

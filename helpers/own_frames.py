@@ -193,23 +193,29 @@ class _Watched:
         self.fd = sock.fileno()
         self._sent_before, _ = _bytes_sent(sock)
         self._payload = 0
+        self._largest = 0
         self._frames = 0
         self._last_counter = -1
 
     def seen(self, frame: bytes, counter: int) -> None:
         self._frames += 1
         self._last_counter = max(self._last_counter, counter)
-        self._payload += tcp_payload_length(frame)
+        length = tcp_payload_length(frame)
+        self._payload += length
+        self._largest = max(self._largest, length)
 
     def missing(self, for_good: bool) -> int:
-        """Frames known to be missing: for TCP at least one if any byte was not seen."""
+        """Frames known to be missing; for TCP, the least that can have held the missing bytes."""
         sock = self.socket()
         if sock is None:
             return 0
         if sock.type == socket.SOCK_DGRAM:
             return self._last_counter + 1 - self._frames if self._frames else 0
         sent, unsent = _bytes_sent(sock)
-        return int(sent - self._sent_before + unsent * for_good > self._payload)
+        missing = sent - self._sent_before + unsent * for_good - self._payload
+        if missing <= 0:
+            return 0
+        return -(-missing // self._largest) if self._largest else 1
 
 
 def tcp_payload_length(frame: bytes) -> int:
