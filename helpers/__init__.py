@@ -9,6 +9,7 @@
     figures      measurements as pictures
     byte_maps    a packet, field by field and byte by byte
     ladders      a conversation, packet by packet, down the time
+    calls        the socket calls of a block, for the margin of a ladder
     charts       a connection over time
     practice     predictions, exercises, hints, progress
 
@@ -17,6 +18,7 @@ Nothing heavy is imported here: scapy, matplotlib and the widgets come when firs
 """
 
 from .byte_maps import byte_map
+from .calls import record_calls
 from .capture import capture
 from .figures import latency_figure, new_figure, picture_of, throughput_figure
 from .ladders import Call, ladder
@@ -49,6 +51,7 @@ __all__ = [
     "predict",
     "progress",
     "reconstruct",
+    "record_calls",
     "serve_asyncio",
     "serve_tcp",
     "serve_udp",

@@ -53,6 +53,8 @@ overflow-wrap:anywhere;grid-column:span var(--w)}}
 .bm .n>span:first-child{{display:block}}
 .bm .n s{{display:block;white-space:nowrap;font-size:8.5px;letter-spacing:-.2px}}
 .bm .n b{{margin:0}}
+.bm .u s{{writing-mode:vertical-rl;text-orientation:upright;letter-spacing:-3px;height:34px;\
+margin:0 auto;line-height:1}}
 .bm .t0{{background:{BLUE}1c}}
 .bm .t1{{background:{ORANGE}1f}}
 .bm .d{{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);\
@@ -198,7 +200,10 @@ def _field(header: _Header, number: int, field: Field, data: bytes) -> str:
         width = min(piece.bits, ROW - column)
         mark = "" if column else f'<span class="o" aria-hidden="true">{piece.start // 8}</span>'
         classes = (
-            f"c f{number} t{header.tint}" + " n" * (width < NARROW) + " e" * (column >= ROW // 2)
+            f"c f{number} t{header.tint}"
+            + " n" * (width < NARROW)
+            + " u" * (width == 1)  # as in the RFCs: the letters of a flag stand on one another
+            + " e" * (column >= ROW // 2)
         )
         style = f'style="--w:{width}"'
         if piece is main:

@@ -23,8 +23,9 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .measure import Latency, Throughput, format_rate, format_size, format_time
+from .measure import Latency, Throughput
 from .pictures import COLOURS, Picture, checked_alt
+from .units import format_rate, format_size, format_time
 
 WIDTHS = {1: 560, 2: 760}  # CSS pixels, by number of plots side by side
 HEIGHT = 340

@@ -34,7 +34,7 @@ from .drawing import (
     time_unit,
 )
 from .ladder_words import above, alt_text, below, caption_text, endpoint
-from .packets import OWN_FRAME, RECONSTRUCTED, Packet
+from .packets import OWN_FRAME, RECONSTRUCTED, RECORDING, Packet
 from .pictures import BLUE, ORANGE, Picture
 from .reconstruction import arrival_times
 from .reconstruction import reconstruct as add_reconstructed
@@ -99,7 +99,8 @@ def ladder(
     packets : Packets
         What was captured, in the order seen; where they left, if `arrived` is given too.
     calls : sequence of Call
-        The socket calls to write beside the lifelines.
+        The socket calls to write beside the lifelines. Not drawn beside a recording: they are
+        of another run.
     left, right : str
         Names of the two ends. Left is who sent the SYN, or else the first packet.
     reconstruct : bool
@@ -120,6 +121,8 @@ def ladder(
     if delay is not None and delay < 0:
         raise ValueError(f"delay is in seconds and cannot be negative; got {delay!r}.")
     calls = [_sided(call, left, right) for call in calls]
+    if any(packet.source == RECORDING for packet in packets):
+        calls = []  # they are of this run, the packets of another
     own = reconstruct and any(packet.source == OWN_FRAME for packet in packets)
     found = conversations(add_reconstructed(packets) if own else packets)
     if not found and connection == 0:

@@ -34,10 +34,10 @@ def paragraph(text: str) -> str:
 
 
 def preformatted(text: str) -> str:
-    """HTML of text whose columns and lines matter."""
+    """HTML of text whose columns and lines matter; lines wrap only where the page is too narrow."""
     return (
-        '<pre style="margin:0.3em 0;background:none;color:inherit;white-space:pre;'
-        f'overflow-x:auto;line-height:1.35">{html.escape(text, quote=False)}</pre>'
+        '<pre style="margin:0.3em 0;background:none;color:inherit;white-space:pre-wrap;'
+        f'overflow-wrap:anywhere;line-height:1.35">{html.escape(text, quote=False)}</pre>'
     )
 
 

@@ -35,12 +35,14 @@ TRIES = 3  # after so many, the solution opens without a pass
 CHECK_SECONDS = 20.0
 _COLOURS = {NOT_ATTEMPTED: GREY, NOT_YET: ORANGE, PASSED: GREEN}
 
+_last_checked: dict[str, object] = {}  # by exercise, so that the same code counts as one try
+
 
 def check(key: str, answer: object) -> Verdict:
     """Check what you wrote for an exercise, and say what is wrong with it.
 
     The code runs apart from the notebook, for at most 20 seconds: a loop without end does
-    no harm. Each check that finds something wrong counts as one try.
+    no harm. Each check of code that is not the same as before counts as one try.
 
     Parameters
     ----------
@@ -63,13 +65,15 @@ def check(key: str, answer: object) -> Verdict:
     import_module("hypothesis")  # here, so that not every forked child imports it again
     outcome = run(lambda: _examine(asked, answer), CHECK_SECONDS)
     finding = _found(outcome)
-    kept().change(
-        "exercises",
-        key,
-        lambda entry: entry.update(
-            tries=entry.get("tries", 0) + 1, passed=entry.get("passed", False) or finding is None
-        ),
-    )
+    code = _essence(answer)
+    again = _last_checked.get(key) == code
+    _last_checked[key] = code
+
+    def count(entry: dict[str, Any]) -> None:
+        entry["tries"] = max(1, entry.get("tries", 0) + (not again))
+        entry["passed"] = entry.get("passed", False) or finding is None
+
+    kept().change("exercises", key, count)
     return Verdict(asked, NOT_YET if finding else PASSED, finding, outcome.printed)
 
 
@@ -123,17 +127,26 @@ def _instructions(code: CodeType) -> list[tuple[str, object]]:
 
 def hint(key: str) -> Panel:
     """Open the next hint of an exercise; the hints opened so far are shown with it."""
-    asked = exercise(key)
-    count = len(asked.hints)
-    entry = kept().change(
+    count = len(exercise(key).hints)
+    kept().change(
         "exercises", key, lambda entry: entry.update(hints=min(entry.get("hints", 0) + 1, count))
     )
+    return _hints(key)
+
+
+def _hints(key: str) -> Panel:
+    """The hints opened so far."""
+    hints = exercise(key).hints
     opened = [
-        f"Hint {number} of {count}: {text}"
-        for number, text in enumerate(asked.hints[: entry["hints"]], 1)
+        f"Hint {number} of {len(hints)}: {text}"
+        for number, text in enumerate(hints[: _hints_opened(key)], 1)
     ]
     page = "".join(paragraph(text) for text in opened)
     return Panel("\n".join(opened), panel("Hints", page, colour=BLUE))
+
+
+def _hints_opened(key: str) -> int:
+    return int(kept().read()["exercises"].get(key, {}).get("hints", 0))
 
 
 def solution(key: str) -> Panel:
@@ -269,24 +282,28 @@ def _packet_picture(finding: Finding) -> str:
 
 
 def _with_buttons(key: str, status: str, page: str) -> list[Any]:
-    """The verdict as widgets: the page, a button for a hint before a pass, one for the solution."""
+    """The verdict as widgets: the page, a button for the solution and, where something is
+    wrong, one for a hint, above the hints opened before."""
     from ipywidgets import HTML, Button, HBox, Layout
 
     opened = HTML()
+    count = len(exercise(key).hints)
     left = tries_left(key)
     after = f" (after {_more_tries(left)})" if left else ""
     wide = Layout(width="auto")
     next_hint = Button(description="Next hint", layout=wide)
     show = Button(description=f"Show the solution{after}", layout=wide, disabled=bool(left))
 
-    def open_hint(_button: Any) -> None:
-        opened.value = hint(key)._repr_html_()
-        next_hint.disabled = kept().read()["exercises"][key]["hints"] == len(exercise(key).hints)
+    def show_hints(hints: Panel) -> None:
+        opened.value = hints._repr_html_()
+        next_hint.disabled = _hints_opened(key) >= count
 
     def open_solution(_button: Any) -> None:
         opened.value = solution(key)._repr_html_()
 
-    next_hint.on_click(open_hint)
+    next_hint.on_click(lambda _button: show_hints(hint(key)))
     show.on_click(open_solution)
-    buttons = [show] if status == PASSED else [next_hint, show]
+    if status == NOT_YET and _hints_opened(key):
+        show_hints(_hints(key))
+    buttons = [next_hint, show] if status == NOT_YET else [show]
     return [HTML(page), HBox(buttons), opened]

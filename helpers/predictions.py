@@ -12,7 +12,7 @@ is entered. Without a guess, a score gives the measured value and goes on.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -219,40 +219,49 @@ def _scored(text: str, heading: str, colour: str) -> Panel:
     return Panel("\n".join([text, *notices]), panel(heading, body, colour=colour))
 
 
-# ------------------------------------------------------------------ the widget
+# ------------------------------------------------------------------ the widgets
+
+# JupyterLab takes letters and arrow keys for itself while a list or a group of radio buttons
+# has the focus: ArrowDown goes to the next cell, D twice deletes this one. It leaves text
+# fields alone, and what a plain button needs: Tab, Space and Enter. So all is made of these.
 
 _STYLE = (
-    "<style>.course-predict .widget-label{white-space:normal;height:auto;text-align:left;"
-    "line-height:1.4;max-width:45em}.course-predict{height:auto}"
-    ".course-predict .widget-radio-box{height:auto}</style>"
+    "<style>.course-predict{height:auto}"
+    ".course-predict .widget-label{white-space:normal;height:auto;text-align:left;"
+    "line-height:1.4;max-width:45em}"
+    ".course-predict .jupyter-button,.course-predict.jupyter-button{white-space:normal;"
+    "height:auto;min-height:var(--jp-widgets-inline-height);text-align:left}"
+    '.course-predict .mod-active::before{content:"\u2713 "}</style>'
 )
+
+# The widgets of a question from top to bottom, and what has been entered in them.
+_Fields = tuple[list[Any], Callable[[], Any]]
+_Changed = Callable[[str], None]
+
+_KEEP = "Keep my guess"
+_THEN = f"Press {_KEEP}."
 
 
 def _asked(prediction: Prediction) -> list[Any]:
-    """The widgets: the question with its field or fields, a button, a line of answer."""
-    from ipywidgets import HTML, Button, Layout
+    """The widgets: the question with what it is answered by, a button, a line of answer."""
+    from ipywidgets import HTML
 
-    question, fields = _fields(prediction)
-    button = Button(
-        description="Keep my guess", layout=Layout(width="auto", align_self="flex-start")
-    )
     answer = HTML("" if prediction.guess is None else _kept_line(prediction))
 
+    def changed(said: str) -> None:
+        """Say what is entered now: to the eye, and to a screen reader."""
+        answer.value = panel("Not kept yet", paragraph(said), colour=GREY)
+
+    fields, entered = _FIELDS[prediction.kind](prediction, changed)
+
     def keep(_button: Any) -> None:
-        entered = [field.value for field in fields]
         try:
-            prediction.keep(entered if prediction.kind == ORDER else entered[0])
+            prediction.keep(entered())
             answer.value = _kept_line(prediction)
         except ValueError as error:
             answer.value = panel("Not kept", paragraph(str(error)), colour=ORANGE)
 
-    def changed(_change: Any) -> None:
-        answer.value = paragraph("Not kept yet: press the button.")
-
-    button.on_click(keep)
-    for field in fields:
-        field.observe(changed, "value")
-    return [HTML(_STYLE + question), *fields, button, answer]
+    return [HTML(_STYLE), *fields, _button(_KEEP, keep), answer]
 
 
 def _kept_line(prediction: Prediction) -> str:
@@ -260,38 +269,94 @@ def _kept_line(prediction: Prediction) -> str:
     return panel("Kept", "".join(map(paragraph, [text, *kept().take_notices()])), colour=BLUE)
 
 
-def _fields(prediction: Prediction) -> tuple[str, list[Any]]:
-    """The question as HTML, if no field is labelled with it, and the fields, filled with
-    the guess there is."""
-    from ipywidgets import Dropdown, Layout, RadioButtons, Text
+def _button(text: str, pressed: Callable[[Any], None], **traits: Any) -> Any:
+    from ipywidgets import Button, Layout
 
-    guess, question, options = prediction.guess, prediction.question, prediction.options
-    look = {"style": {"description_width": "auto"}}
-    if prediction.kind == ORDER:
-        places = [
-            Dropdown(
-                options=[("choose", ""), *((option, option) for option in options)],
-                value=guess[place] if guess else "",
-                description=f"Place {place + 1} of {len(options)}",
-                layout=Layout(width="auto", align_self="flex-start"),
-                **look,
-            )
-            for place in range(len(options))
-        ]
-        return paragraph(question), places
+    layout = Layout(width="auto", max_width="100%", align_self="flex-start")
+    button = Button(description=text, layout=layout, **traits)
+    button.on_click(pressed)
+    return button
+
+
+def _labelled_with_the_question() -> dict[str, Any]:
+    """The look of a field whose question stands above it."""
+    from ipywidgets import Layout
+
     layout = Layout(width="auto", height="auto", flex_flow="column", align_items="flex-start")
-    field: Any
-    if prediction.kind == CHOICE:
-        field = RadioButtons(
-            options=options, description=question, value=guess, layout=layout, **look
-        )
-    else:
-        field = Text(
-            value="" if guess is None else _digits(guess),
-            description=f"{question} (in {prediction.unit})",
-            continuous_update=False,  # else the button may be faster than the last digits
-            layout=layout,
-            **look,
-        )
+    return {"layout": layout, "style": {"description_width": "auto"}}
+
+
+def _number_field(prediction: Prediction, changed: _Changed) -> _Fields:
+    from ipywidgets import Text
+
+    guess = prediction.guess
+    field = Text(
+        value="" if guess is None else _digits(guess),
+        description=f"{prediction.question} (in {prediction.unit})",
+        continuous_update=False,  # else the button may be faster than the last digits
+        **_labelled_with_the_question(),
+    )
     field.add_class("course-predict")
-    return "", [field]
+    field.observe(lambda change: changed(f"You entered {change['new']}. {_THEN}"), "value")
+    return [field], lambda: field.value
+
+
+def _choice_field(prediction: Prediction, changed: _Changed) -> _Fields:
+    from ipywidgets import ToggleButtons
+
+    look = _labelled_with_the_question()
+    look["style"] |= {"button_width": "auto"}
+    field = ToggleButtons(
+        options=prediction.options,
+        description=prediction.question,
+        value=prediction.guess,
+        # The group can have no name of its own; so each button tells the question.
+        tooltips=[prediction.question] * len(prediction.options),
+        **look,
+    )
+    field.add_class("course-predict")
+    field.observe(lambda change: changed(f"You chose: {change['new']}. {_THEN}"), "value")
+    return [field], lambda: field.value
+
+
+def _order_field(prediction: Prediction, changed: _Changed) -> _Fields:
+    """A button for each thing: the first one pressed comes first.
+
+    A button that was pressed is not disabled, because that would take the focus from it.
+    """
+    from ipywidgets import HTML, HBox, Layout
+
+    order: list[str] = list(prediction.guess or [])
+
+    def show() -> None:
+        for option, button in zip(prediction.options, buttons, strict=True):
+            placed = option in order
+            button.description = f"{order.index(option) + 1}. {option}" if placed else option
+
+    def press(button: Any) -> None:
+        option = prediction.options[buttons.index(button)]
+        if option not in order:
+            order.append(option)
+            show()
+        left = len(prediction.options) - len(order)
+        changed(f"Your order so far: {', '.join(order)}. {f'{left} to go.' if left else _THEN}")
+
+    def start_again(_button: Any) -> None:
+        order.clear()
+        show()
+        changed("No order yet.")
+
+    buttons = [_button(option, press, tooltip=prediction.question) for option in prediction.options]
+    for button in buttons:
+        button.add_class("course-predict")
+    show()
+    question = HTML(paragraph(f"{prediction.question} Press them in that order."))
+    group = HBox(buttons, layout=Layout(flex_flow="row wrap"))
+    return [question, group, _button("Start again", start_again)], lambda: order
+
+
+_FIELDS: dict[str, Callable[[Prediction, _Changed], _Fields]] = {
+    NUMBER: _number_field,
+    CHOICE: _choice_field,
+    ORDER: _order_field,
+}

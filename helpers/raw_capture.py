@@ -15,6 +15,7 @@ import ctypes
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterable
 
 from .linux import (
@@ -31,6 +32,7 @@ from .packets import RAW, Packet
 
 BUFFER_BYTES = 64 << 20
 MAX_PORTS = 50
+TRIALS = 1000  # of a millisecond each
 
 # Classic BPF: bpf(4) of the BSDs, Documentation/networking/filter.rst.
 _LD_BYTE, _LD_HALF, _LD_WORD = 0x30, 0x28, 0x20  # load from a fixed place
@@ -73,6 +75,7 @@ class RawCapture:
         self._buffer = self._enlarge_buffer()
         attach_filter(self._socket, self._ports)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        _wait_for_timestamps()
         self._socket.bind((self._interface, ETH_P_ALL))
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._relieve, name="raw capture", daemon=True)
@@ -119,10 +122,36 @@ class RawCapture:
                     data, ancillary, _, _ = receive(1 << 18, 64)
                 except BlockingIOError:
                     break
-                seconds, nanoseconds = struct.unpack("@ll", ancillary[0][2])
-                keep(Packet(seconds * 1_000_000_000 + nanoseconds, data, RAW))
+                keep(Packet(_stamp(ancillary), data, RAW))
             counts = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
             self._lost += struct.unpack("@II", counts)[1]  # reading it sets it back to 0
+
+
+def _wait_for_timestamps() -> None:
+    """Return when the kernel stamps packets as they arrive.
+
+    It begins to only some time after it was asked (net_enable_timestamp in net/core/dev.c
+    leaves the work for later). A packet without a stamp gets the time at which it is read,
+    which would be wrong here by the length of the capture. So ask it: send a datagram to
+    ourselves, let a moment pass, and see which time it carries.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        probe.bind(("127.0.0.1", 0))
+        for _ in range(TRIALS):
+            probe.sendto(b"", probe.getsockname())
+            time.sleep(0.001)
+            before_reading = time.time_ns()
+            _, ancillary, _, _ = probe.recvmsg(1, 64)
+            if _stamp(ancillary) < before_reading:
+                return
+    raise OSError("The kernel does not stamp packets with their time of arrival.")
+
+
+def _stamp(ancillary: list[tuple[int, int, bytes]]) -> int:
+    """Nanoseconds since 1970, from what came with a packet (SO_TIMESTAMPNS, socket(7))."""
+    seconds, nanoseconds = struct.unpack("@ll", ancillary[0][2])
+    return int(seconds * 1_000_000_000 + nanoseconds)
 
 
 def attach_filter(sock: socket.socket, ports: Iterable[int]) -> None:

@@ -1,7 +1,6 @@
 """The notebooks in a real JupyterLab, as a learner meets them.
 
-The tests are steps on the same two open notebooks, in the order in which they stand here:
-run all, solve the exercises, guess and measure, look at the progress.
+All tests share two open notebooks, after Run All; each test can also be run alone.
 """
 
 from __future__ import annotations
@@ -15,9 +14,11 @@ from typing import Any
 
 import nbformat
 import pytest
-from lab import REPOSITORY, Lab, Notebook, missing
+from lab import REPOSITORY, Lab, missing
+from lab_notebook import Notebook
 
 from helpers.exercises import exercise
+from helpers.progress_file import state_of
 
 pytestmark = [
     pytest.mark.browser,
@@ -40,8 +41,10 @@ def exercises() -> Iterator[tuple[str, str, str, str]]:
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
+    before = set(FOLDER.rglob("*"))
     with Lab(FOLDER) as lab:
         yield lab
+    assert set(FOLDER.rglob("*")) == before, "JupyterLab wrote beside the notebooks it was given"
 
 
 @pytest.fixture(scope="module")
@@ -115,41 +118,81 @@ def test_an_exercise_goes_from_not_attempted_over_a_hint_to_the_solution(
         notebook.run_cell(starter)
         notebook.run_cell(checking)
 
+    def hinted(number: int) -> None:
+        said = f"Hint {number} of {len(asked.hints)}: {asked.hints[number - 1].replace('`', '')}"
+        expect(verdict).to_contain_text(said)
+
+    next_hint = verdict.get_by_role("button", name="Next hint")
+    solution = verdict.get_by_role("button", name="Show the solution")
     expect(verdict).to_contain_text(f"Not attempted ({key})")
+    expect(next_hint).to_have_count(0)
 
     answer(next(iter(asked.wrong.values())))
     expect(verdict).to_contain_text(f"Not yet ({key})")
     heading, diagnosis = verdict.locator(".course-panel p").all_inner_texts()[:2]
     assert heading == f"Not yet ({key})"
     assert len(diagnosis.split()) > 3, "the verdict does not say what is wrong"
-    solution = verdict.get_by_role("button", name="Show the solution")
     expect(solution).to_be_disabled()
-    verdict.get_by_role("button", name="Next hint").press("Enter")
-    expect(verdict).to_contain_text(
-        f"Hint 1 of {len(asked.hints)}: {asked.hints[0].replace('`', '')}"
-    )
+    next_hint.press("Enter")
+    hinted(1)
+
+    notebook.run_cell(checking)
+    hinted(1)
+    next_hint.press("Enter")
+    hinted(2)
 
     answer(asked.solution)
     expect(verdict).to_contain_text(f"Passed ({key})")
     solution.press("Enter")
     expect(verdict).to_contain_text(asked.solution.strip())
-    assert notebook.problems() == []
+    for width in (1200, 800):
+        notebook.page.set_viewport_size({"width": width, "height": 900})
+        assert notebook.problems() == []
 
 
-# ------------------------------------------------------------------ predictions
+# ------------------------------------------------------------------ predictions, by keyboard
 
 
-def test_a_number_is_guessed_by_keyboard_and_scored(notebooks: dict[str, Notebook]) -> None:
+def tab_to(notebook: Notebook, target: Any) -> None:
+    """Press Tab, or Shift and Tab, until `target` has the focus."""
+    for _ in range(20):
+        key = target.evaluate(
+            """node => {
+              const focused = document.activeElement;
+              if (node === focused) return '';
+              const before = focused.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_PRECEDING;
+              return before ? 'Shift+Tab' : 'Tab';
+            }"""
+        )
+        if not key:
+            return
+        notebook.page.keyboard.press(key)
+    raise AssertionError(f"{target} is not reached by Tab")
+
+
+def press(notebook: Notebook, cell_id: str, name: str, key: str = "Enter") -> None:
+    """Go to the cell's button of this name and press a key."""
+    tab_to(notebook, notebook.output(cell_id).get_by_role("button", name=name))
+    notebook.page.keyboard.press(key)
+
+
+def guess_42_microseconds(notebook: Notebook) -> None:
+    from playwright.sync_api import expect
+
+    notebook.run_cell("latency-predict")
+    asked = notebook.output("latency-predict")
+    tab_to(notebook, asked.get_by_role("textbox"))
+    notebook.page.keyboard.press("Control+A")
+    notebook.page.keyboard.type("42")
+    press(notebook, "latency-predict", "Keep my guess")
+    expect(asked).to_contain_text("Your guess: 42 microseconds.")
+
+
+def test_a_number_is_guessed_and_scored(notebooks: dict[str, Notebook]) -> None:
     from playwright.sync_api import expect
 
     notebook = notebooks[START]
-    asked, keyboard = notebook.output("latency-predict"), notebook.page.keyboard
-    asked.get_by_role("textbox").focus()
-    keyboard.type("42")
-    keyboard.press("Tab")
-    expect(asked.get_by_role("button", name="Keep my guess")).to_be_focused()
-    keyboard.press("Enter")
-    expect(asked).to_contain_text("Your guess: 42 microseconds.")
+    guess_42_microseconds(notebook)
     notebook.run_cell("latency")
     notebook.run_cell("latency-score")
     expect(notebook.output("latency-score")).to_contain_text(
@@ -160,11 +203,14 @@ def test_a_number_is_guessed_by_keyboard_and_scored(notebooks: dict[str, Noteboo
 def test_a_choice_is_guessed_and_scored(notebooks: dict[str, Notebook]) -> None:
     from playwright.sync_api import expect
 
-    notebook = notebooks[START]
-    asked = notebook.output("throughput-predict")
-    asked.get_by_text("hardly larger").click()
-    expect(asked).to_contain_text("Not kept yet")
-    asked.get_by_role("button", name="Keep my guess").click()
+    notebook, cell = notebooks[START], "throughput-predict"
+    asked = notebook.output(cell)
+    notebook.run_cell(cell)
+    press(notebook, cell, "more than 6 times larger")
+    press(notebook, cell, "hardly larger", key="Space")
+    expect(asked).to_contain_text("You chose: hardly larger.")
+    expect(asked.locator(".mod-active")).to_have_text("hardly larger")
+    press(notebook, cell, "Keep my guess", key="Space")
     expect(asked).to_contain_text("Your guess: hardly larger.")
     notebook.run_cell("throughput-score")
     expect(notebook.output("throughput-score")).to_contain_text("You said hardly larger; measured:")
@@ -173,15 +219,20 @@ def test_a_choice_is_guessed_and_scored(notebooks: dict[str, Notebook]) -> None:
 def test_an_order_is_guessed_and_scored(notebooks: dict[str, Notebook]) -> None:
     from playwright.sync_api import expect
 
-    notebook = notebooks[LAYERS]
-    asked = notebook.output("cost-predict")
-    keep = asked.get_by_role("button", name="Keep my guess")
-    keep.click()
+    notebook, cell = notebooks[LAYERS], "cost-predict"
+    asked = notebook.output(cell)
+    notebook.run_cell(cell)
+    press(notebook, cell, "socketpair")
+    expect(asked).to_contain_text("Your order so far: socketpair. 4 to go.")
+    press(notebook, cell, "Keep my guess")
     expect(asked).to_contain_text("Use each of these once")
+    press(notebook, cell, "Start again")
+    expect(asked).to_contain_text("No order yet.")
     guess = ["10 ms link", "function call", "socketpair", "Unix socket", "loopback TCP"]
-    for place, option in zip(asked.get_by_role("combobox").all(), guess, strict=True):
-        place.select_option(option)
-    keep.click()
+    for place, option in enumerate(guess, 1):
+        press(notebook, cell, option, key="Space" if place % 2 else "Enter")
+        expect(asked.get_by_role("button", name=f"{place}. {option}")).to_be_focused()
+    press(notebook, cell, "Keep my guess")
     expect(asked).to_contain_text(f"Your guess: {', '.join(guess)}.")
     notebook.run_cell("cost-score")
     score = notebook.output("cost-score")
@@ -199,12 +250,11 @@ def test_a_slider_moved_by_keyboard_shows_its_new_value(
     from playwright.sync_api import expect
 
     notebook = notebooks[name]
-    before = notebook.output(slider).locator(".widget-readout").inner_text()
-    value = notebook.move_slider(slider, 3)
-    assert int(value) > int(before)
-    expect(notebook.output(slider).locator(".widget-output")).to_contain_text(
-        f"{int(value):,} bytes"
-    )
+    shown = notebook.output(slider).locator(".widget-output svg")
+    readout = notebook.output(slider).locator(".widget-readout")
+    size, picture = readout.inner_text(), shown.text_content()
+    assert int(notebook.move_slider(slider, 1)) > int(size)
+    expect(shown).not_to_have_text(picture)
     assert notebook.problems() == []
 
 
@@ -250,14 +300,19 @@ def test_what_was_done_is_kept_beside_the_notebooks_and_outlives_the_kernel(
 ) -> None:
     from playwright.sync_api import expect
 
-    keys = [key for *_, key in exercises()]
+    notebook = notebooks[START]
+    _, starter, checking, key = next(exercises())
+    notebook.set_cell(starter, exercise(key).solution)
+    notebook.run_cell(starter)
+    notebook.run_cell(checking)
+    guess_42_microseconds(notebook)
     kept = json.loads((lab.folder / "progress.json").read_text())
-    assert [key for key in keys if kept["exercises"].get(key, {}).get("passed")] == keys
+    assert kept["exercises"][key]["passed"]
     assert kept["predictions"]["00-round-trip"]["last"]["guess"] == 42
 
-    notebook = notebooks[START]
     notebook.restart_kernel()
-    notebook.run_cell("setup")
-    notebook.run_cell("progress")
-    for key in keys:
-        expect(notebook.output("progress")).to_contain_text(f"{key[3:]}: passed, 2 tries")
+    for cell in ("setup", "progress", "latency-predict"):
+        notebook.run_cell(cell)
+    for done, entry in kept["exercises"].items():
+        expect(notebook.output("progress")).to_contain_text(f"{done[3:]}: {state_of(entry)}")
+    expect(notebook.output("latency-predict")).to_contain_text("Your guess: 42 microseconds.")

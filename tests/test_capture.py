@@ -86,11 +86,15 @@ def test_times_are_the_kernels_and_in_order(source: str) -> None:
     with serve_tcp(echo) as server:
         before = time.time_ns()
         with capture(server, source=source) as packets:
-            say_hello(server.address)
-        after = time.time_ns()
+            with socket.create_connection(server.address) as client:
+                connected = time.time_ns()
+                client.sendall(b"hello")
+                client.recv(100)
+                received = time.time_ns()
     times = [packet.time_ns for packet in packets]
     assert times == sorted(times)
-    assert before <= times[0] < times[-1] <= after
+    assert before <= times[0] <= connected
+    assert all(connected <= p.time_ns <= received for p in packets if b"hello" in p.data)
 
 
 def test_a_connection_made_before_the_block(source: str) -> None:

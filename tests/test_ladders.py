@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -14,7 +15,7 @@ from scapy.layers.inet import ICMP, IP, UDP
 
 from helpers import capture, echo, serve_tcp
 from helpers.ladders import Call, ladder
-from helpers.packets import OWN_FRAME, Packets
+from helpers.packets import OWN_FRAME, RECORDING, Packets
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -252,3 +253,10 @@ def test_a_real_exchange_is_drawn_whole(source):
     assert "PSH, ACK · seq 1, 5 bytes · ack 6 | b'hello'" in said
     made = sum(kind == "reconstructed" for _, kind, *_ in arrows(picture))
     assert len(said) == len(packets) + made
+
+
+def test_calls_of_this_run_are_not_drawn_beside_a_recording() -> None:
+    played = [replace(packet, source=RECORDING) for packet in echo_exchange()]
+    call = Call(played[0].time_ns, "client", "connect()")
+    assert "connect()" in ladder(echo_exchange(), calls=[call]).html
+    assert "connect()" not in ladder(played, calls=[call]).html

@@ -15,17 +15,9 @@ import numpy as np
 import pytest
 
 from helpers import measure
-from helpers.measure import (
-    Latency,
-    Throughput,
-    format_rate,
-    format_size,
-    format_time,
-    latency,
-    throughput,
-    timer_resolution,
-)
+from helpers.measure import Latency, Throughput, latency, throughput, timer_resolution
 from helpers.servers import discard, echo, serve_tcp, serve_unix
+from helpers.units import format_rate, format_size, format_time
 
 SECOND = 1_000_000_000
 
