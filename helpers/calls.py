@@ -66,13 +66,15 @@ def record_calls(server: Server) -> Iterator[list[Call]]:
                 setattr(socket.socket, name, original)
             else:
                 delattr(socket.socket, name)  # it was inherited
-        recorder.calls.sort()
+        recorder.end()
 
 
 class _Recorder:
     def __init__(self, port: int) -> None:
         self.calls: list[Call] = []
         self._port = port
+        self._lock = threading.Lock()
+        self._ended = False
         # A connection that has ended no longer tells who its peer was.
         self._sides: weakref.WeakKeyDictionary[socket.socket, str] = weakref.WeakKeyDictionary()
         self._inside = threading.local()  # one method may be built on another
@@ -91,10 +93,21 @@ class _Recorder:
             if side:
                 # What waits is told when it came back, what acts when it was called.
                 at = time.time_ns() if name in ("recv", "accept") else called
-                self.calls.append(Call(at, side, _text(name, args, result)))
+                self._keep(Call(at, side, _text(name, args, result)))
             return result
 
         return method
+
+    def _keep(self, call: Call) -> None:
+        with self._lock:
+            if not self._ended:
+                self.calls.append(call)
+
+    def end(self) -> None:
+        """Put the calls in order. A thread that is still within a call comes too late."""
+        with self._lock:
+            self._ended = True
+            self.calls.sort()
 
     def _side(self, sock: socket.socket, target: Any) -> str:
         if sock not in self._sides and sock.family in (socket.AF_INET, socket.AF_INET6):
