@@ -53,10 +53,10 @@ overflow-wrap:anywhere;grid-column:span var(--w)}}
 .bm .n>span:first-child{{display:block}}
 .bm .n s{{display:block;white-space:nowrap;font-size:8.5px;letter-spacing:-.2px}}
 .bm .n b{{margin:0}}
-.bm .u s{{writing-mode:vertical-rl;text-orientation:upright;letter-spacing:-3px;height:34px;\
+.bm .u s{{writing-mode:vertical-rl;text-orientation:upright;letter-spacing:-2px;height:38px;\
 margin:0 auto;line-height:1}}
-.bm .t0{{background:{BLUE}1c}}
-.bm .t1{{background:{ORANGE}1f}}
+.bm .t0{{background:{BLUE}2a}}
+.bm .t1{{background:{ORANGE}2a}}
 .bm .d{{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);\
 pointer-events:none}}
 .bm .c:is(:hover,:focus){{z-index:2;outline:2px solid {GREY}}}
