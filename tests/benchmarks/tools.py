@@ -48,7 +48,7 @@ def _ask(
     try:
         with placed(server_cores):
             process = subprocess.Popen(server, stdout=quiet, stderr=quiet)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # a folder of PATH may be closed to this user
         raise Absent(f"{server[0]} is not installed") from None
     try:
         deadline = time.monotonic() + 5
