@@ -35,9 +35,11 @@ def paragraph(text: str) -> str:
 
 def preformatted(text: str) -> str:
     """HTML of text whose columns and lines matter; lines wrap only where the page is too narrow."""
+    # JupyterLab would break the lines of a <pre> within words.
     return (
-        '<pre style="margin:0.3em 0;background:none;color:inherit;white-space:pre-wrap;'
-        f'overflow-wrap:anywhere;line-height:1.35">{html.escape(text, quote=False)}</pre>'
+        '<pre style="margin:0.3em 0;background:none;color:inherit;line-height:1.35;'
+        'white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal">'
+        f"{html.escape(text, quote=False)}</pre>"
     )
 
 

@@ -91,8 +91,9 @@ class Lab:
     def __enter__(self) -> Lab:
         if lack := missing():
             raise RuntimeError(lack)
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
 
+        expect.set_options(timeout=1000 * WAIT_SECONDS)  # a busy machine is slow, not wrong
         with contextlib.ExitStack() as stack:  # ends what has begun, should a later step fail
             home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-")))
             self.folder = home / "notebooks"

@@ -1,19 +1,13 @@
-"""Predictions, verdicts, hints; the search for the smallest case; code that misbehaves."""
+"""Predictions, verdicts, hints and solutions, as calls and as widgets."""
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers import practice, progress_file, sandbox
-from helpers.findings import Failed, Finding, broken_off, call, chunkings, smallest_failure
+from helpers import practice, progress_file
 from helpers.practice import check, hint, solution
 from helpers.predictions import Prediction, calibration, predict
 from helpers.progress_file import kept
@@ -150,16 +144,38 @@ def test_the_widget_of_a_number_keeps_what_is_entered() -> None:
     assert prediction.guess == 1500
 
 
-def test_the_widgets_of_an_order_are_one_dropdown_a_place() -> None:
+def test_things_are_put_in_order_by_pressing_them_in_that_order() -> None:
     prediction = order_asked()
     widgets = widgets_of(prediction)
-    places = [labelled(widgets, f"Place {place} of 3") for place in (1, 2, 3)]
-    for place, option in zip(places, ["wire", "call", "pipe"], strict=True):
-        place.value = option
+    labelled(widgets, "wire").click()
+    labelled(widgets, "pipe").click()
+    labelled(widgets, "1. wire").click()  # changes nothing
+    assert "Your order so far: wire, pipe. 1 to go." in said(widgets)
+    labelled(widgets, "Keep my guess").click()
+    assert "Missing: call" in said(widgets)
+    labelled(widgets, "Start again").click()
+    for option in ("wire", "call", "pipe"):
+        labelled(widgets, option).click()
+    assert prediction.guess is None
+    assert "Not kept yet" in said(widgets)
     labelled(widgets, "Keep my guess").click()
     assert prediction.guess == ["wire", "call", "pipe"]
-    again = [labelled(widgets_of(prediction), f"Place {place} of 3").value for place in (1, 2, 3)]
-    assert again == prediction.guess
+    again = widgets_of(prediction)
+    assert [labelled(again, label).tooltip for label in ("1. wire", "2. call", "3. pipe")]
+
+
+def test_a_choice_is_one_button_an_option_and_each_tells_the_question() -> None:
+    prediction = predict("99-c", "Which?", choices=["TCP", "UDP"])
+    widgets = widgets_of(prediction)
+    buttons = labelled(widgets, "Which?")
+    assert buttons.options == ("TCP", "UDP")
+    assert buttons.tooltips == ("Which?", "Which?")
+    buttons.value = "UDP"
+    assert "You chose: UDP." in said(widgets)
+    assert prediction.guess is None
+    labelled(widgets, "Keep my guess").click()
+    assert prediction.guess == "UDP"
+    assert labelled(widgets_of(prediction), "Which?").value == "UDP"
 
 
 def test_no_choice_is_made_for_the_learner() -> None:
@@ -177,11 +193,27 @@ def wrong_wrap(payload: bytes, source_port: int, destination_port: int) -> bytes
     return b"\0" * 7
 
 
+WRONG_WRAPS: list[Callable[..., bytes]] = [lambda *_: b"", lambda *_: b"1", lambda *_: b"2"]
+
+
 def test_the_solution_opens_after_three_tries() -> None:
-    for left in (2, 1, 0):
-        assert check("01-wrap", wrong_wrap).status == "not yet"
+    for left, wrong in zip((2, 1, 0), WRONG_WRAPS, strict=True):
+        assert check("01-wrap", wrong).status == "not yet"
         assert ("struct.pack(" in repr(solution("01-wrap"))) == (left == 0)
         assert practice.tries_left("01-wrap") == left
+
+
+def test_the_same_code_counts_as_one_try_however_often_it_is_checked() -> None:
+    for wrong in (*WRONG_WRAPS[:2], WRONG_WRAPS[1], WRONG_WRAPS[1]):
+        check("01-wrap", wrong)
+    assert entry("01-wrap", "exercises")["tries"] == 2
+
+
+def test_code_checked_before_the_progress_was_lost_counts_again() -> None:
+    check("01-wrap", wrong_wrap)
+    progress_file._kept.cache_clear()
+    check("01-wrap", wrong_wrap)
+    assert entry("01-wrap", "exercises")["tries"] == 1
 
 
 def test_hints_come_one_at_a_time() -> None:
@@ -202,12 +234,30 @@ def test_the_buttons_open_hints_and_the_solution() -> None:
         labelled(widgets, "Next hint").click()
     assert labelled(widgets, "Next hint").disabled
     hints = said(widgets)
-    for _ in range(2):
-        check("01-wrap", wrong_wrap)
+    for wrong in WRONG_WRAPS[:2]:
+        check("01-wrap", wrong)
     widgets = widgets_of(check("01-wrap", wrong_wrap))
     labelled(widgets, "Show the solution").click()
     assert "Reference solution" in said(widgets)
     assert hints != said(widgets)
+
+
+def test_hints_opened_before_are_shown_with_the_next_verdict() -> None:
+    labelled(widgets_of(check("01-wrap", wrong_wrap)), "Next hint").click()
+    again = widgets_of(check("01-wrap", wrong_wrap))
+    assert "Hint 1 of 3" in said(again)
+    labelled(again, "Next hint").click()
+    assert "Hint 2 of 3" in said(again)
+    labelled(again, "Next hint").click()
+    assert labelled(widgets_of(check("01-wrap", wrong_wrap)), "Next hint").disabled
+
+
+def test_before_an_attempt_there_is_no_hint() -> None:
+    def wrap(payload: bytes, source: int, destination: int) -> bytes:  # type: ignore[empty-body]
+        ...
+
+    labels = [getattr(widget, "description", "") for widget in widgets_of(check("01-wrap", wrap))]
+    assert "Next hint" not in labels
 
 
 def test_a_pass_is_kept_though_a_later_try_fails() -> None:
@@ -257,189 +307,3 @@ def test_a_verdict_is_a_status_for_screen_readers_and_escapes_what_it_shows() ->
     assert "<script>" not in page
     assert "<b>" not in page
     assert "&lt;script&gt;" in page
-
-
-# ------------------------------------------------------------------ the smallest case
-
-
-class Decoder:
-    """Framing that is right: lines of UTF-8, however the bytes are cut."""
-
-    def __init__(self) -> None:
-        self.rest = b""
-
-    def feed(self, chunk: bytes) -> list[str]:
-        *lines, self.rest = (self.rest + chunk).split(b"\n")
-        return [line.decode() for line in lines]
-
-
-class DecodesEachChunk(Decoder):
-    def feed(self, chunk: bytes) -> list[str]:
-        return super().feed(chunk.decode().encode())
-
-
-class TakesEachChunkForAMessage(Decoder):
-    def feed(self, chunk: bytes) -> list[str]:
-        return [chunk.decode(errors="replace").rstrip("\n")]
-
-
-def framing(decoder: type[Decoder], wanted: list[str]) -> Callable[[list[bytes]], Finding | None]:
-    def test(chunks: list[bytes]) -> Finding | None:
-        made = decoder()
-        got = [line for chunk in chunks for line in made.feed(chunk)]
-        return None if got == wanted else Finding("other lines", expected=wanted, got=got)
-
-    return test
-
-
-def test_right_framing_survives_every_chunking() -> None:
-    data = "né\nb\n".encode()
-    assert smallest_failure(chunkings(data), framing(Decoder, ["né", "b"])) is None
-
-
-def test_the_cut_inside_a_character_is_the_smallest_case() -> None:
-    data = "né\nb\n".encode()
-    found = smallest_failure(chunkings(data), framing(DecodesEachChunk, ["né", "b"]))
-    assert found == [b"n\xc3", b"\xa9\nb\n"]
-
-
-def test_two_messages_glued_are_the_smallest_case() -> None:
-    found = smallest_failure(chunkings(b"a\nb\n"), framing(TakesEachChunkForAMessage, ["a", "b"]))
-    assert found == [b"a\nb\n"]
-
-
-def test_chunkings_hold_the_stream_and_come_byte_by_byte_too() -> None:
-    seen: list[list[bytes]] = []
-    smallest_failure(chunkings(b"abcdefgh"), seen.append)
-    assert {b"".join(chunks) for chunks in seen} == {b"abcdefgh"}
-    assert [bytes([byte]) for byte in b"abcdefgh"] in seen
-    assert [b"abcdefgh"] in seen
-
-
-def test_a_stream_that_breaks_off_never_completes() -> None:
-    seen: list[list[bytes]] = []
-    smallest_failure(broken_off(b"abc\n"), seen.append)
-    joined = {b"".join(chunks) for chunks in seen}
-    assert joined == {b"", b"a", b"ab", b"abc"}
-
-
-def test_the_search_writes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hypothesis import strategies as st
-
-    monkeypatch.chdir(tmp_path)
-    assert smallest_failure(st.text(), lambda text: len(text) > 2) == "000"
-    assert list(tmp_path.iterdir()) == []
-
-
-# ------------------------------------------------------------------ code that misbehaves
-
-
-def endless() -> None:
-    while True:
-        pass
-
-
-def deaf() -> None:
-    """Catches whatever would stop it."""
-    while True:
-        try:
-            endless()
-        except BaseException:
-            continue
-
-
-def babbling() -> None:
-    while True:
-        print("x" * 10_000)
-
-
-def test_code_that_does_not_come_back_is_stopped() -> None:
-    for function in (endless, deaf):
-        began = time.monotonic()
-        assert "did not come back" in sandbox.run(function, 0.3).stopped
-        assert time.monotonic() - began < 5
-
-
-def test_a_call_that_waits_is_stopped_and_named() -> None:
-    def waits() -> str:
-        ours, _theirs = socket.socketpair()
-        try:
-            call(ours.recv, 1, shown="shout(conn)", seconds=0.2)
-        except Failed as failed:
-            return f"{failed.finding.call}: {failed.finding.message}"
-        return "came back"
-
-    assert sandbox.run(waits).value == "shout(conn): It was stopped: it did not come back in time."
-
-
-def test_printing_without_end_is_stopped_and_cut() -> None:
-    outcome = sandbox.run(babbling)
-    assert "printed more than" in outcome.stopped
-    assert len(outcome.printed) == sandbox.MAX_SHOWN
-
-
-def test_what_is_printed_is_shown_and_does_not_reach_the_terminal(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    def chatty() -> None:
-        print("hello")
-        os.write(1, b"raw")
-
-    assert sandbox.run(chatty).printed == "hello\n"
-    assert capfd.readouterr().out == ""
-
-
-def test_a_socket_left_open_is_told_with_its_address() -> None:
-    kept_open = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-        def leaks() -> None:
-            kept_open.append(socket.create_connection(("127.0.0.1", port)))
-
-        (described,) = sandbox.run(leaks).left_open
-    assert f"TCP to 127.0.0.1:{port}" in described
-    assert kept_open == []
-
-
-@pytest.mark.parametrize("end", [lambda: os._exit(0), lambda: os.kill(os.getpid(), 9)])
-def test_code_that_ends_the_process_ends_only_its_own(end: Callable[[], None]) -> None:
-    assert "ended the whole Python process" in sandbox.run(end).stopped
-
-
-def test_exit_and_input_are_told_as_exceptions() -> None:
-    assert "SystemExit" in sandbox.run(lambda: exit(1)).stopped
-    assert "nobody to answer" in sandbox.run(lambda: input("?")).stopped
-
-
-def test_processes_the_code_started_are_ended_with_it() -> None:
-    reading, writing = socket.socketpair()
-
-    def spawns() -> None:
-        if os.fork() == 0:
-            threading.Event().wait(60)
-
-    sandbox.run(spawns)
-    writing.close()
-    with reading:
-        reading.settimeout(10)
-        assert reading.recv(1) == b""  # the end comes when nobody holds the other socket
-
-
-def test_a_run_leaves_no_descriptor_and_no_child() -> None:
-    before = sandbox._open_descriptors()
-    sandbox.run(endless, 0.1)
-    sandbox.run(lambda: 1)
-    assert sandbox._open_descriptors() == before
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
-
-
-def test_without_fork_a_thread_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, "fork")
-    assert sandbox.run(lambda: 6 * 7).value == 42
-    assert "did not come back" in sandbox.run(endless, 0.2).stopped
-    assert "printed more than" in sandbox.run(babbling).stopped
-    assert "ZeroDivisionError" in sandbox.run(lambda: 1 / 0).stopped
-    assert check("01-wrap", wrong_wrap).status == "not yet"
-    assert not [thread for thread in threading.enumerate() if thread.name == "check"]
