@@ -4,9 +4,6 @@
         …
     ladder(packets, calls=calls)
 
-While the block runs, the methods of `socket.socket` take a detour through this module.
-The sockets stay plain sockets, and the methods do what they always do.
-
 >>> import socket
 >>> from helpers.servers import echo, serve_tcp
 >>> with serve_tcp(echo) as server, record_calls(server) as calls:
@@ -25,16 +22,15 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
+from .detours import SocketCall, watching
 from .ladders import Call
 from .servers import Server
 
 SHOWN = 16  # bytes of data written beside a call
 
 _HOW = {socket.SHUT_RD: "SHUT_RD", socket.SHUT_WR: "SHUT_WR", socket.SHUT_RDWR: "SHUT_RDWR"}
-_CALLS = ("connect", "accept", "send", "sendall", "recv", "shutdown", "close")
 
 
 @contextlib.contextmanager
@@ -54,22 +50,16 @@ def record_calls(server: Server) -> Iterator[list[Call]]:
         when they are called; sorted by time at the end of the block.
     """
     recorder = _Recorder(server.address[1])
-    own = {name for name in _CALLS if name in vars(socket.socket)}
-    originals = {name: getattr(socket.socket, name) for name in _CALLS}
-    for name, original in originals.items():
-        setattr(socket.socket, name, recorder.detour(name, original))
     try:
-        yield recorder.calls
+        with watching(recorder):
+            yield recorder.calls
     finally:
-        for name, original in originals.items():
-            if name in own:
-                setattr(socket.socket, name, original)
-            else:
-                delattr(socket.socket, name)  # it was inherited
         recorder.end()
 
 
 class _Recorder:
+    methods = frozenset({"connect", "accept", "send", "sendall", "recv", "shutdown", "close"})
+
     def __init__(self, port: int) -> None:
         self.calls: list[Call] = []
         self._port = port
@@ -77,31 +67,19 @@ class _Recorder:
         self._ended = False
         # A connection that has ended no longer tells who its peer was.
         self._sides: weakref.WeakKeyDictionary[socket.socket, str] = weakref.WeakKeyDictionary()
-        self._inside = threading.local()  # one method may be built on another
 
-    def detour(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
-        def method(sock: socket.socket, *args: Any) -> Any:
-            if getattr(self._inside, "call", False):
-                return original(sock, *args)
-            side = self._side(sock, args[0] if name == "connect" else None)
-            called = time.time_ns()
-            self._inside.call = True
-            try:
-                result = original(sock, *args)
-            finally:
-                self._inside.call = False
-            if side:
-                # What waits is told when it came back, what acts when it was called.
-                at = time.time_ns() if name in ("recv", "accept") else called
-                self._keep(Call(at, side, _text(name, args, result)))
-            return result
+    def before(self, call: SocketCall) -> None:
+        self._find_side(call)  # a closed socket could not be asked any more
 
-        return method
-
-    def _keep(self, call: Call) -> None:
-        with self._lock:
-            if not self._ended:
-                self.calls.append(call)
+    def after(self, call: SocketCall) -> None:
+        side = self._sides.get(call.sock)
+        if side and call.done:
+            # What waits is told when it came back, what acts when it was called.
+            waits = call.name in ("recv", "accept")
+            told = Call(time.time_ns() if waits else call.time_ns, side, _text(call))
+            with self._lock:
+                if not self._ended:
+                    self.calls.append(told)
 
     def end(self) -> None:
         """Put the calls in order. A thread that is still within a call comes too late."""
@@ -109,22 +87,25 @@ class _Recorder:
             self._ended = True
             self.calls.sort()
 
-    def _side(self, sock: socket.socket, target: Any) -> str:
-        if sock not in self._sides and sock.family in (socket.AF_INET, socket.AF_INET6):
-            with contextlib.suppress(OSError):  # neither bound nor connected
-                if sock.getsockname()[1] == self._port:
-                    self._sides[sock] = "server"
-                elif (target or sock.getpeername())[1] == self._port:
-                    self._sides[sock] = "client"
-        return self._sides.get(sock, "")
+    def _find_side(self, call: SocketCall) -> None:
+        sock = call.sock
+        if sock in self._sides or sock.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        with contextlib.suppress(OSError):  # neither bound nor connected
+            if sock.getsockname()[1] == self._port:
+                self._sides[sock] = "server"
+                return
+            peer = call.args[0] if call.name == "connect" else sock.getpeername()
+            if peer[1] == self._port:
+                self._sides[sock] = "client"
 
 
-def _text(name: str, args: tuple[Any, ...], result: Any) -> str:
-    if name in ("send", "sendall"):
-        return f"{name}({_data(args[0])})"
-    if name == "recv":
-        return f"recv() → {_data(result)}"
-    return f"shutdown({_HOW[args[0]]})" if name == "shutdown" else f"{name}()"
+def _text(call: SocketCall) -> str:
+    if call.name in ("send", "sendall"):
+        return f"{call.name}({_data(call.args[0])})"
+    if call.name == "recv":
+        return f"recv() → {_data(call.result)}"
+    return f"shutdown({_HOW[call.args[0]]})" if call.name == "shutdown" else f"{call.name}()"
 
 
 def _data(data: bytes) -> str:

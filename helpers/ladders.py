@@ -181,8 +181,9 @@ def _events(
         if notice and at == HEAD - 1:
             events += notice
     events += [_Event(call.time_ns, call=call) for call in calls]
-    # Sorting is stable: packets of one moment stay in the order in which they were seen.
-    return sorted(events, key=lambda event: event.time_ns)
+    # Sorting is stable: packets of one moment stay in the order in which they were seen. A call
+    # comes before a packet of the same moment: an own frame's SYN has the time of connect().
+    return sorted(events, key=lambda event: (event.time_ns, event.call is None))
 
 
 # Where it is drawn

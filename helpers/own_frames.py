@@ -5,8 +5,8 @@ error queue (SO_TIMESTAMPING, Documentation/networking/timestamping.rst), and ke
 SYN of a connection for whoever accepts it (TCP_SAVE_SYN, tcp(7)). Both are meant for
 other uses, and both are open to everyone.
 
-To find the sockets, `connect`, `accept`, `sendto` and `close` of `socket.socket` take a
-detour through this module while a capture is open. The sockets stay plain sockets.
+To find the sockets, the calls of `connect`, `accept`, `sendto` and `close` are watched while
+a capture is open (`helpers.detours`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
+from .detours import SocketCall, watching
 from .linux import (
     OPT_ID,
     SO_TIMESTAMPING,
@@ -57,7 +58,7 @@ class OwnFrames:
         self._wakened, self._waker = os.pipe()
         self._epoll.register(self._wakened, select.EPOLLIN)
         try:
-            _open_detour(self)
+            self._begin_watching()
         except RuntimeError:
             self._close_descriptors()
             raise
@@ -68,7 +69,7 @@ class OwnFrames:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        _close_detour(self)
+        self._stop_watching.close()
         os.write(self._waker, b"!")
         self._thread.join()
         with self._lock:
@@ -88,18 +89,29 @@ class OwnFrames:
             ]
             return sorted(syns + self._packets, key=lambda packet: packet.time_ns)
 
-    # Called by the detour.
+    # What `helpers.detours` tells.
 
-    def connecting(self, sock: socket.socket, address: Any) -> None:
-        if _is_ip(sock) and isinstance(address, tuple) and address[1] in self._ports:
-            self._watch(sock, sure=True)
+    methods = frozenset({"connect", "connect_ex", "accept", "sendto", "close"})
 
-    def connected(self, sock: socket.socket, called_ns: int) -> None:
-        if sock.fileno() in self._watched:
+    def before(self, call: SocketCall) -> None:
+        if call.name == "close":
+            with self._lock:
+                watched = self._watched.get(call.sock.fileno())
+                if watched is not None:
+                    self._release(watched, for_good=True)
+        elif call.name != "accept" and _is_ip(call.sock):
+            address = call.args[-1]
+            if isinstance(address, tuple) and address[1] in self._ports:
+                self._watch(call.sock, sure=True)
+
+    def after(self, call: SocketCall) -> None:
+        if call.name == "accept" and call.done:
+            self._accepted(call.result[0])
+        elif call.name.startswith("connect") and call.sock.fileno() in self._watched:
             with contextlib.suppress(OSError):  # refused: there is no connection to name
-                self._called[sock.getsockname()[:2]] = called_ns
+                self._called[call.sock.getsockname()[:2]] = call.time_ns
 
-    def accepted(self, conn: socket.socket) -> None:
+    def _accepted(self, conn: socket.socket) -> None:
         if not self._watch(conn):
             return
         with contextlib.suppress(OSError):  # the listener did not keep this one's SYN
@@ -107,11 +119,17 @@ class OwnFrames:
             if syn:
                 self._syns[conn.getpeername()[:2]] = (time.time_ns(), syn)
 
-    def closing(self, sock: socket.socket) -> None:
-        with self._lock:
-            watched = self._watched.get(sock.fileno())
-            if watched is not None:
-                self._release(watched, for_good=True)
+    def _begin_watching(self) -> None:
+        with _open_lock:
+            if any(self._ports & other._ports for other in _open):
+                raise RuntimeError(
+                    "These packets are being captured already. The kernel hands each frame back "
+                    "only once: end the other capture first."
+                )
+            _open.append(self)
+        self._stop_watching = contextlib.ExitStack()
+        self._stop_watching.callback(_open.remove, self)
+        self._stop_watching.enter_context(watching(self))
 
     # The sockets watched.
 
@@ -246,88 +264,10 @@ def _is_ip(sock: socket.socket) -> bool:
     return sock.family in _IP_FAMILIES and sock.type in (socket.SOCK_STREAM, socket.SOCK_DGRAM)
 
 
+_open: list[OwnFrames] = []
+_open_lock = threading.Lock()
+
+
 def _sockets_of_this_process() -> list[socket.socket]:
     # type(), not isinstance(): that would wake lazy objects that pretend to be something else.
     return [thing for thing in gc.get_objects() if issubclass(type(thing), socket.socket)]
-
-
-# The detour. One for all captures, in place only while there is one.
-
-_open: list[OwnFrames] = []
-_open_lock = threading.Lock()
-_originals: dict[str, Callable[..., Any]] = {}
-_own: set[str] = set()
-
-
-def _open_detour(frames: OwnFrames) -> None:
-    with _open_lock:
-        if any(frames._ports & other._ports for other in _open):
-            raise RuntimeError(
-                "These packets are being captured already. The kernel hands each frame back only "
-                "once: end the other capture first."
-            )
-        if not _open:
-            for name, function in _DETOURS.items():
-                _originals[name] = getattr(socket.socket, name)
-                if name in vars(socket.socket):
-                    _own.add(name)
-                setattr(socket.socket, name, function)
-        _open.append(frames)
-
-
-def _close_detour(frames: OwnFrames) -> None:
-    with _open_lock:
-        _open.remove(frames)
-        if not _open:
-            for name, function in _originals.items():
-                if name in _own:
-                    setattr(socket.socket, name, function)
-                else:
-                    delattr(socket.socket, name)  # it was inherited
-
-
-def _connect(sock: socket.socket, address: Any) -> None:
-    _connect_by("connect", sock, address)
-
-
-def _connect_ex(sock: socket.socket, address: Any) -> int:
-    return int(_connect_by("connect_ex", sock, address))
-
-
-def _connect_by(name: str, sock: socket.socket, address: Any) -> Any:
-    for frames in _open:
-        frames.connecting(sock, address)
-    called = time.time_ns()
-    try:
-        return _originals[name](sock, address)
-    finally:
-        for frames in _open:
-            frames.connected(sock, called)
-
-
-def _accept(sock: socket.socket) -> tuple[socket.socket, Any]:
-    conn, address = _originals["accept"](sock)
-    for frames in _open:
-        frames.accepted(conn)
-    return conn, address
-
-
-def _sendto(sock: socket.socket, *args: Any) -> int:
-    for frames in _open:
-        frames.connecting(sock, args[-1])
-    return int(_originals["sendto"](sock, *args))
-
-
-def _close(sock: socket.socket) -> None:
-    for frames in _open:
-        frames.closing(sock)
-    _originals["close"](sock)
-
-
-_DETOURS: dict[str, Callable[..., Any]] = {
-    "connect": _connect,
-    "connect_ex": _connect_ex,
-    "accept": _accept,
-    "sendto": _sendto,
-    "close": _close,
-}

@@ -54,6 +54,8 @@ def test_together_with_a_capture_and_gone_afterwards(source: str) -> None:
         with capture(server, source=source) as packets:
             talk(server)
     assert dict(vars(socket.socket)) == before
+    assert calls[0].text == "connect()"
+    assert calls[0].time_ns <= packets[0].time_ns, "the SYN comes after the call that sends it"
     sent = next(call for call in calls if call.text.startswith("sendall"))
     data = next(packet for packet in packets if b"hello" in packet.data)
     got = next(call for call in calls if call.side == "client" and "recv" in call.text)
