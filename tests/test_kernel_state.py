@@ -184,6 +184,7 @@ def test_who_closes_first_ends_in_time_wait(pair, first, given):
     known = {"client": client, "server": server} if given else {}
     closes, waits = (client, server) if first == "client" else (server, client)
     with sample_states(port, **known) as samples:
+        wait_for(lambda: samples and samples[-1].value == ("ESTABLISHED", "ESTABLISHED"))
         closes.close()
         assert waits.recv(1) == b""
         waits.close()
