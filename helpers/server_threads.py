@@ -111,7 +111,7 @@ class Server:
         where = self.address
         if isinstance(where, tuple):
             where = f"[{where[0]}]:{where[1]}" if ":" in where[0] else f"{where[0]}:{where[1]}"
-        state = "stopped" if self._stopped else "running on a background thread of this kernel"
+        state = "stopped" if self._stopped else "running on a thread of this process"
         return f"{self.name}: {self.kind} server on {where}, {state}"
 
     # What the kinds of server have in common.

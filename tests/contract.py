@@ -78,7 +78,7 @@ def broken_promises(ran: Run) -> list[str]:
     prose = "\n".join(cell.source for cell in ran.notebook.cells if cell.cell_type == "markdown")
     checks = {
         "No server of helpers ran in the notebook's kernel.": any(
-            " server on " in line and "of this kernel" in line for line in ran.history
+            " server on " in line and "of this process" in line for line in ran.history
         ),
         "No latency plot was produced.": _has_picture(pictures, "latency"),
         "No throughput plot was produced.": _has_picture(pictures, "throughput"),

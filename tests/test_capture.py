@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import selectors
 import shutil
 import socket
@@ -11,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from scapy.utils import rdpcap
 
@@ -333,3 +335,15 @@ def test_unknown_source_and_too_many_ports_get_a_sentence() -> None:
         capture(9, source="wire")
     with pytest.raises(ValueError, match=f"1 to {MAX_PORTS}"):
         port_filter(list(range(1, MAX_PORTS + 2)))
+
+
+def test_every_capture_of_a_notebook_has_its_recording() -> None:
+    course = Path(__file__).parents[1]
+    names = set()
+    for notebook in course.glob("notebooks/*.ipynb"):
+        for cell in nbformat.read(notebook, as_version=4).cells:
+            if cell.cell_type == "code":
+                names |= set(re.findall(r'capture\([^)]*name="([^"]+)"', cell.source))
+    recorded = {path.stem for path in (course / "helpers/data").glob("*.pcap")}
+    assert names == recorded
+    assert payloads(recordings_of_the_course.load("01-one-datagram")) == [b"hello", b"HELLO"]

@@ -332,5 +332,5 @@ def test_running_a_cell_again_stops_what_it_had_started(monkeypatch: pytest.Monk
 def test_a_server_left_running_does_not_keep_the_process_alive() -> None:
     code = "from helpers import serve_tcp, echo; server = serve_tcp(echo); print(server)"
     done = subprocess.run([sys.executable, "-c", code], timeout=20, capture_output=True, text=True)
-    assert "running on a background thread of this kernel" in done.stdout
+    assert "running on a thread of this process" in done.stdout
     assert done.stderr == ""

@@ -51,8 +51,8 @@ EXERCISE = Exercise(
     statement="""\
 Write `goodput_share(payload, headers=66, mss=1448)`: which share of the bytes on the wire
 is payload, as a number from 0 to 1. TCP cuts `payload` bytes into segments of at most
-`mss` bytes, and each segment carries `headers` bytes of headers. Without payload nothing
-travels, and the share is `0.0`.
+`mss` bytes (the maximum segment size), and each segment carries `headers` bytes of
+headers. Without payload nothing travels, and the share is `0.0`.
 """,
     starter='''\
 def goodput_share(payload, headers=66, mss=1448):

@@ -73,7 +73,8 @@ EXERCISE = Exercise(
 Write `wrap(payload, source_port, destination_port)`: it puts a UDP header in front of the
 bytes `payload` and returns both as bytes. The header is four numbers of two bytes each:
 source port, destination port, length, checksum. The length counts header and payload. Let
-the checksum be 0, which says that there is none (RFC 768). Use `struct.pack`.
+the checksum be 0, which over IPv4 says that there is none (RFC 768; over IPv6 it is normally
+not allowed: RFC 8200, section 8.1). Use `struct.pack`.
 """,
     starter='''\
 def wrap(payload, source_port, destination_port):

@@ -65,8 +65,10 @@ EXERCISE = Exercise(
     statement="""\
 Write `ports(frame)`. It takes the bytes of a captured frame (an Ethernet header, an
 IPv4 header, a TCP header, data) and returns the source port and the destination port
-as a tuple of two ints. Use `int.from_bytes`. The Ethernet header takes 14 bytes. The
-IPv4 header takes 20 bytes in nearly all packets, but not in all: its first byte tells.
+as a tuple of two ints. Use `int.from_bytes`. TCP begins with the two ports, two bytes
+each. The Ethernet header takes 14 bytes. The IPv4 header takes 20 bytes in nearly all
+packets, but not in all: the low half of its first byte (`IHL` in the map above) counts
+words of 4 bytes.
 """,
     starter='''\
 def ports(frame):
