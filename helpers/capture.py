@@ -125,6 +125,14 @@ class Capture:
             self._tap = OwnFrames(ports)
         self._running = False
 
+    @classmethod
+    def by(cls, tap: RawCapture, note: str, linger: float) -> Capture:
+        """A capture by a tap made elsewhere: on the interface of a private host, say."""
+        capture = cls((), None, RAW, linger)
+        capture._tap = tap
+        capture._packets.note = note
+        return capture
+
     def start(self) -> None:
         """Begin to capture. Running a cell again stops what it had started before."""
         self._running = True

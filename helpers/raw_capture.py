@@ -16,7 +16,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from .linux import (
     ETH_P_ALL,
@@ -39,9 +39,15 @@ _LD_BYTE, _LD_HALF, _LD_WORD = 0x30, 0x28, 0x20  # load from a fixed place
 _LD_HALF_INDEXED = 0x48  # load from x + k
 _LDX_IHL = 0xB1  # x = 4 * (byte & 0x0f): the length of an IPv4 header
 _JEQ, _JSET, _JUMP, _RETURN = 0x15, 0x45, 0x05, 0x06
+_ICMPV6 = 58  # socket.IPPROTO_ICMPV6, where Python has it
 _PACKET_TYPE = 0xFFFFF000 + 4  # SKF_AD_OFF + SKF_AD_PKTTYPE
 
 Instruction = tuple[int, str, str, int]  # operation, where to if true, if false, operand
+
+
+def packet_socket() -> socket.socket:
+    """A packet socket that receives nothing yet (protocol 0): first the filter, then bind()."""
+    return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
 
 
 class RawCapture:
@@ -51,9 +57,11 @@ class RawCapture:
     ----------
     ports : iterable of int
         A packet is kept if its source or its destination port is one of these.
-        At most 50.
+        At most 50. None at all: every frame is kept, in both directions.
     interface : str
         Its name. "lo" is loopback.
+    make_socket : callable
+        Gives a new packet socket. The one of a private host sees that host's interfaces.
 
     Raises
     ------
@@ -61,19 +69,25 @@ class RawCapture:
         Without CAP_NET_RAW.
     """
 
-    def __init__(self, ports: Iterable[int], interface: str = "lo") -> None:
+    def __init__(
+        self,
+        ports: Iterable[int],
+        interface: str = "lo",
+        make_socket: Callable[[], socket.socket] = packet_socket,
+    ) -> None:
         self._ports = frozenset(ports)
+        self._make_socket = make_socket
         self._interface = interface
         self._packets: list[Packet] = []
         self._lock = threading.Lock()
         self._lost = 0
 
     def __enter__(self) -> RawCapture:
-        # Protocol 0 receives nothing. The filter is in place before the first packet.
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self._socket = self._make_socket()
         self._socket.setblocking(False)
         self._buffer = self._enlarge_buffer()
-        attach_filter(self._socket, self._ports)
+        if self._ports:
+            attach_filter(self._socket, self._ports)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         _wait_for_timestamps()
         self._socket.bind((self._interface, ETH_P_ALL))
@@ -122,9 +136,31 @@ class RawCapture:
                     data, ancillary, _, _ = receive(1 << 18, 64)
                 except BlockingIOError:
                     break
-                keep(Packet(_stamp(ancillary), data, RAW))
+                if not self._ports or not is_of_others(data, self._ports):
+                    keep(Packet(_stamp(ancillary), data, RAW))
             counts = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
             self._lost += struct.unpack("@II", counts)[1]  # reading it sets it back to 0
+
+
+def is_of_others(frame: bytes, ports: Collection[int]) -> bool:
+    """Whether this is an ICMP message that is not about a packet of one of these ports.
+
+    The kernel's filter lets every ICMP message through: what a message is about stands in
+    the packet that it quotes (RFC 792, RFC 4443), too far inside for a simple filter.
+    """
+    if frame[12:14] == b"\x08\x00" and frame[23] == socket.IPPROTO_ICMP:
+        icmp = 14 + (frame[14] & 0x0F) * 4
+        quoted = icmp + 8
+        is_error = len(frame) > quoted and frame[icmp] in (3, 4, 5, 11, 12)
+        place = quoted + (frame[quoted] & 0x0F) * 4 if is_error else 0
+    elif frame[12:14] == b"\x86\xdd" and frame[20] == _ICMPV6:
+        is_error = len(frame) > 54 and frame[54] < 128
+        place = 62 + 40
+    else:
+        return False
+    if not is_error or len(frame) < place + 4:
+        return True
+    return not {*struct.unpack_from("!HH", frame, place)} & set(ports)
 
 
 def _wait_for_timestamps() -> None:
@@ -195,7 +231,7 @@ def port_filter(ports: list[int]) -> list[Instruction | str]:
         *match_ports(_LD_HALF_INDEXED, 14),
         "ipv6",
         (_LD_BYTE, "", "", 20),  # Next Header
-        (_JEQ, "keep", "", 58),  # ICMPv6
+        (_JEQ, "keep", "", _ICMPV6),
         *[(_JEQ, "keep", "", extension) for extension in (0, 43, 44, 60)],
         (_JEQ, "ipv6 ports", "", socket.IPPROTO_TCP),
         (_JEQ, "ipv6 ports", "drop", socket.IPPROTO_UDP),

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scapy.utils import rdpcap
 
 from helpers import capture, echo, serve_asyncio, serve_tcp, serve_udp
@@ -21,7 +23,7 @@ from helpers import recordings as recordings_of_the_course
 from helpers.capture import PacketsLost
 from helpers.linux import LoopedFrame
 from helpers.packets import OWN_FRAME, RAW, RECORDING, Packets
-from helpers.raw_capture import MAX_PORTS, port_filter
+from helpers.raw_capture import MAX_PORTS, is_of_others, port_filter
 
 
 def payloads(packets: Packets) -> list[bytes]:
@@ -347,3 +349,32 @@ def test_every_capture_of_a_notebook_has_its_recording() -> None:
     recorded = {path.stem for path in (course / "helpers/data").glob("*.pcap")}
     assert names == recorded
     assert payloads(recordings_of_the_course.load("01-one-datagram")) == [b"hello", b"HELLO"]
+
+
+def test_icmp_is_kept_only_if_it_is_about_these_ports(host: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with (
+        socket.socket(family, socket.SOCK_DGRAM) as client,
+        socket.socket(family, socket.SOCK_DGRAM) as other,
+        socket.socket(family, socket.SOCK_DGRAM) as closed,
+    ):
+        closed.bind((host, 0))
+        address = closed.getsockname()
+        closed.close()
+        client.bind((host, 0))
+        try:
+            watch = capture(client, source=RAW)
+        except ValueError as error:
+            pytest.skip(str(error))
+        with watch as packets:
+            client.sendto(b"mine", address)
+            other.sendto(b"not mine", address)
+    assert [b"mine" in packet.data for packet in packets] == [True, True]
+    assert "icmp" in packets[1].scapy.summary().lower()
+
+
+@given(st.binary(max_size=120))
+def test_any_bytes_can_be_asked_whether_they_are_of_others(data: bytes) -> None:
+    for kind in (b"\x08\x00E" + bytes(8) + b"\x01", b"\x86\xdd" + bytes(6) + b"\x3a"):
+        frame = bytes(12) + kind + data
+        assert is_of_others(frame, {80}) in (True, False)
