@@ -20,6 +20,7 @@ Nothing heavy is imported here: scapy, matplotlib and the widgets come when firs
 """
 
 from .byte_maps import byte_map
+from .calibrations import calibration_figure
 from .calls import record_calls
 from .capture import capture
 from .charts import time_sequence, window_chart
@@ -44,6 +45,7 @@ __all__ = [
     "Link",
     "Network",
     "byte_map",
+    "calibration_figure",
     "capture",
     "check",
     "discard",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 
 import pytest
 
+import helpers.machine as machine
 from helpers.machine import Machine, _try, this_machine
 
 
@@ -78,3 +80,30 @@ def test_the_table_names_each_ability_and_is_described(fresh: Machine) -> None:
 def test_size_is_plausible(fresh: Machine) -> None:
     assert 0 < fresh.cpus <= (os.cpu_count() or 1)
     assert fresh.memory_bytes > 100_000_000
+
+
+def test_on_a_system_without_any_of_it_each_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows: no packet sockets, no Unix sockets, no own frames, no resource module."""
+    monkeypatch.setattr(machine, "LINUX", False)
+    monkeypatch.setattr(machine.platform, "system", lambda: "Windows")
+    monkeypatch.delattr(machine.os, "sched_getaffinity", raising=False)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    for name in ("AF_PACKET", "AF_UNIX"):
+        monkeypatch.delattr(machine.socket, name, raising=False)
+    this_machine.cache_clear()
+    try:
+        elsewhere = this_machine()
+    finally:
+        this_machine.cache_clear()
+    absent = (
+        elsewhere.raw_capture,
+        elsewhere.own_frames,
+        elsewhere.private_networks,
+        elsewhere.unix_sockets,
+    )
+    for ability in absent:
+        assert not ability.here
+        assert "Windows" in ability.why_not
+        assert ability.remedy
+    assert elsewhere.open_files is None
+    assert "no fixed limit" in elsewhere._repr_html_()
