@@ -167,9 +167,8 @@ def echo(conn: socket.socket) -> None:
 
 def discard(conn: socket.socket) -> None:
     """Read everything and throw it away (RFC 863)."""
-    # A buffer that stays in the processor's cache, and is filled before Python has a turn.
-    buffer = bytearray(1 << 18)
-    while conn.recv_into(buffer, 0, socket.MSG_WAITALL):
+    buffer = bytearray(1 << 20)
+    while conn.recv_into(buffer):
         pass
 
 
