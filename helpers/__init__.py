@@ -2,7 +2,7 @@
 
     machine      what this machine allows
     servers      your handler, as a server on background threads
-    link         a slow link in user space
+    link         a late, slow or lossy link in user space
     recordings   packets of another machine, where none can be captured here
     capture      the packets of a block of code, from the best source allowed
     network      private hosts with real kernel TCP, joined by wires that are Python

@@ -26,6 +26,28 @@ def test_import_is_light() -> None:
     assert done.stdout == "[]\n", done.stderr
 
 
+def test_import_needs_nothing_that_windows_lacks() -> None:
+    code = """
+import asyncio, os, select, selectors, shutil, signal, socket, subprocess, sys, tempfile, threading
+for module in ("fcntl", "resource", "termios"):
+    sys.modules[module] = None
+for owner, names in (
+    (socket, "AF_PACKET AF_UNIX CMSG_SPACE MSG_DONTWAIT SCM_RIGHTS SOCK_NONBLOCK recv_fds"),
+    (select, "EPOLLERR EPOLLET EPOLLIN epoll poll"),
+    (os, "fork geteuid getuid memfd_create pidfd_open sched_getaffinity sched_setscheduler"),
+    (signal, "ITIMER_REAL SIGALRM SIGKILL SIGXCPU pidfd_send_signal setitimer"),
+):
+    for name in names.split():
+        if hasattr(owner, name):
+            delattr(owner, name)
+sys.platform = "win32"
+import helpers
+print(len(helpers.__all__))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip().isdigit(), done.stderr
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_a_module_is_short_and_says_what_it_is_for(module: Path) -> None:
     text = module.read_text()
