@@ -16,7 +16,7 @@ import pytest
 
 from helpers import measure
 from helpers.measure import Latency, Throughput, latency, throughput, timer_resolution
-from helpers.servers import discard, echo, serve_tcp, serve_unix
+from helpers.servers import Server, discard, echo, serve_tcp, serve_unix
 from helpers.units import format_rate, format_size, format_time
 
 SECOND = 1_000_000_000
@@ -204,10 +204,13 @@ QUICK = {"seconds": 0.02, "label": "x"}
 
 def test_sizes_come_back_in_order_and_larger_messages_carry_more() -> None:
     with serve_tcp(discard) as server:
-        curve = throughput(server.address, sizes=(65536, 1, 1024, 1), **QUICK)
-    assert curve.sizes == (1, 1024, 65536)
-    assert curve.bits_per_second[0] * 10 < curve.bits_per_second[-1]
-    assert curve.messages_per_second[1] == pytest.approx(curve.bits_per_second[1] / 8192)
+        # Three of them: a machine that halts for a moment makes any one size slow.
+        curves = [throughput(server.address, sizes=(65536, 1, 1024, 1), **QUICK) for _ in range(3)]
+    for curve in curves:
+        assert curve.sizes == (1, 1024, 65536)
+        assert curve.messages_per_second[1] == pytest.approx(curve.bits_per_second[1] / 8192)
+    small, large = (max(curve.bits_per_second[at] for curve in curves) for at in (0, -1))
+    assert small * 10 < large
 
 
 def test_the_clock_runs_until_the_sink_has_read_everything() -> None:
@@ -233,12 +236,13 @@ def test_a_slow_sink_lowers_the_throughput() -> None:
         while conn.recv(65536):
             threading.Event().wait(0.002)
 
+    def best(server: Server) -> float:
+        """Of three: a machine that halts for a moment makes any one of them slow."""
+        curves = [throughput(server.address, sizes=[65536], **QUICK) for _ in range(3)]
+        return max(curve.bits_per_second[0] for curve in curves)
+
     with serve_tcp(slow_sink) as slow, serve_tcp(discard) as quick:
-        rates = [
-            throughput(server.address, sizes=[65536], **QUICK).bits_per_second[0]
-            for server in (slow, quick)
-        ]
-    assert rates[0] * 3 < rates[1]
+        assert best(slow) * 3 < best(quick)
 
 
 @contextlib.contextmanager
