@@ -6,6 +6,7 @@
     recordings   packets of another machine, where none can be captured here
     capture      the packets of a block of code, from the best source allowed
     network      private hosts with real kernel TCP, joined by wires that are Python
+    experiments  what needs a private network: run here, or played from a recording
     measure      latency and throughput
     figures      measurements as pictures
     byte_maps    a packet, field by field and byte by byte
@@ -24,6 +25,7 @@ from .calibrations import calibration_figure
 from .calls import record_calls
 from .capture import capture
 from .charts import time_sequence, window_chart
+from .experiments import explore, recorded
 from .figures import latency_figure, new_figure, picture_of, throughput_figure
 from .kernel_samples import sample_queues, sample_states
 from .kernel_state import sample, tcp_info, tcp_states
@@ -50,6 +52,7 @@ __all__ = [
     "check",
     "discard",
     "echo",
+    "explore",
     "hint",
     "ladder",
     "latency",
@@ -62,6 +65,7 @@ __all__ = [
     "progress",
     "reconstruct",
     "record_calls",
+    "recorded",
     "sample",
     "sample_queues",
     "sample_states",

@@ -180,7 +180,7 @@ class Capture:
 
     def _play(self) -> None:
         try:
-            played = recordings.load(str(self._name))
+            played = recordings.load_packets(str(self._name))
         except LookupError:
             return
         self._packets.extend(played)

@@ -264,6 +264,7 @@ def window_chart(
     ]  # fmt: skip
     told = _window_words(known, threshold, len(losses), span)
     caption = f"{told} R marks where segments were sent again." if losses else told
+    caption = f"{caption} {getattr(samples, 'note', '')}".strip()
     return drawing(
         "window", 444, pieces, alt=f"Congestion window over time. {told}", caption=caption
     )

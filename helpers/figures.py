@@ -167,6 +167,7 @@ def latency_figure(*samples: Latency, alt: str) -> Picture:
     caption += f" The right curve ends where {BEYOND} samples are left beyond it."
     if max(len(run.ordered) for run in samples) > DRAWN_POINTS:
         caption += f" Each curve is drawn through about {DRAWN_POINTS} of its samples."
+    caption = f"{caption} {_notes(samples)}".strip()
     return picture_of(figure, kind="latency", alt=alt, caption=caption)
 
 
@@ -200,7 +201,7 @@ def throughput_figure(*curves: Throughput, alt: str) -> Picture:
     axes.set(ylabel="Goodput (logarithmic)")
     _log_axis(axes, "y", axes.dataLim.intervaly, format_rate)
     _add_legend(figure, axes)
-    caption = " ".join(curve.summary() for curve in curves)
+    caption = f"{' '.join(curve.summary() for curve in curves)} {_notes(curves)}".strip()
     return picture_of(figure, kind="throughput", alt=alt, caption=caption)
 
 
@@ -236,6 +237,11 @@ def _check_curves(name: str, curves: Sequence[object]) -> None:
             f"{name}() draws 1 to {len(COLOURS)} measurements, more could not be told apart; "
             f"got {len(curves)}."
         )
+
+
+def _notes(runs: Sequence[Latency | Throughput]) -> str:
+    """Where these were measured, each note once, if not just now on this machine."""
+    return " ".join(dict.fromkeys(run.note for run in runs if run.note))
 
 
 def _is_drawn(p: float, total: int) -> bool:

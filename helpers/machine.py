@@ -32,6 +32,10 @@ from .linux import (
 from .pictures import Picture
 
 
+class NotHere(OSError):
+    """This machine lacks what is needed. The message says what, why, and what helps."""
+
+
 @dataclass(frozen=True)
 class Ability:
     """One thing a machine may or may not allow.

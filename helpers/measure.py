@@ -44,11 +44,14 @@ class Latency:
         How long each call took, in the order of the calls.
     warmup : int
         How many calls came before these and were not kept.
+    note : str
+        Where they were measured, if not just now on this machine.
     """
 
     label: str
     nanoseconds: tuple[int, ...]
     warmup: int = 0
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not self.nanoseconds:
@@ -211,12 +214,15 @@ class Throughput:
         Goodput at each size: what the receiver read. Headers do not count.
     seconds : float
         How long messages of each size were sent.
+    note : str
+        Where this was measured, if not just now on this machine.
     """
 
     label: str
     sizes: tuple[int, ...]
     bits_per_second: tuple[float, ...]
     seconds: float
+    note: str = ""
 
     @property
     def messages_per_second(self) -> tuple[float, ...]:

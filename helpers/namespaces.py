@@ -39,6 +39,7 @@ _NODAD = 0x02  # IFA_F_NODAD: the address is usable at once, RFC 4429 is not nee
 _SET_TIMERSLACK = 29  # prctl(2)
 _IGNORE_OUTGOING = 23  # packet(7): what the wire's own kernel might send is no host's frame
 _BUFFER = 8 << 20
+_QUIET = 0.03  # seconds
 _SIOCETHTOOL = 0x8946
 # linux/ethtool.h: transmit checksums, TCP segmentation, generic segmentation, generic receive.
 # All off: packets are then what a cable carries, of real size, with finished checksums.
@@ -66,10 +67,23 @@ def main(control: socket.socket, memory: int, parent: int) -> None:
         control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
         return
     wires = _wire_ends(plan, mmap.mmap(memory, 0))
+    _swallow([end.near for end in wires])
     control.send(json.dumps({"error": ""}).encode())
     gc.freeze()
     gc.disable()  # nothing here makes cycles, and a pause would delay frames
     Carrier(control, parent, hosts, wires).run()
+
+
+def _swallow(ends: list[socket.socket]) -> None:
+    """Wait until the hosts have reported the multicast groups that they joined by coming up.
+
+    Their kernels do so within some 30 ms (RFC 3810, section 6.1). In a capture that began
+    meanwhile, these reports would stand between what the learner's own cell sent.
+    """
+    latest = time.monotonic() + 0.3
+    while time.monotonic() < latest and (ready := select.select(ends, [], [], _QUIET)[0]):
+        for end in ready:
+            end.recv(1 << 16)
 
 
 class Hosts:

@@ -28,7 +28,7 @@ from typing import Any, Self
 
 from . import lifetimes
 from .capture import Capture
-from .machine import this_machine
+from .machine import NotHere, this_machine
 from .namespace_process import NamespaceProcess
 from .network_wires import Wire, WireDirection
 from .raw_capture import RawCapture
@@ -41,7 +41,7 @@ from .wire_records import Records
 __all__ = ["Host", "Network", "NoPrivateNetwork", "Wire", "WireDirection"]
 
 
-class NoPrivateNetwork(OSError):
+class NoPrivateNetwork(NotHere):
     """This machine allows no private hosts. The message says why, and what helps."""
 
 

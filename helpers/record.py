@@ -1,15 +1,19 @@
-"""Run every notebook and record its captures anew: `python -m helpers.record`.
+"""Run every notebook and record its captures and experiments anew: `python -m helpers.record`.
 
-Needs raw capture: root, on Linux. The recordings are played where nothing can be captured.
+Needs raw capture and private networks: root, on Linux. The recordings are played where
+packets cannot be captured, or hosts cannot be made.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
+from .experiments import SWEEP
 from .machine import this_machine
 from .recordings import ASKED, FOLDER
 
@@ -49,17 +53,26 @@ def execute(
 
 
 def main() -> None:
-    """Record the captures of all notebooks, or of those named on the command line."""
+    """Record anew what the notebooks named on the command line record, or all of them."""
     import nbformat
 
-    if not this_machine().raw_capture.here:
-        sys.exit("Recording needs raw capture: run it as root, on Linux.")
+    machine = this_machine()
+    for ability in (machine.raw_capture, machine.private_networks):
+        if not ability.here:
+            sys.exit(f"Recording needs root, on Linux. {ability.name}: {ability.why_not}")
     course = sorted(Path(__file__).parents[1].glob("notebooks/*.ipynb"))
     notebooks = [Path(name) for name in sys.argv[1:]] or course
+    environment = {SWEEP: "1", "COURSE_PROGRESS": "off"}
     for done, path in enumerate(notebooks, 1):
         print(f"{done} of {len(notebooks)}: {path.name}")
         notebook = nbformat.read(path, as_version=4)
-        execute(notebook, path.parent, {ASKED: str(FOLDER), "COURSE_PROGRESS": "off"})
+        with tempfile.TemporaryDirectory() as folder:
+            execute(notebook, path.parent, {ASKED: folder, **environment})
+            # Only now, when all went well, and with what is no longer recorded left out.
+            for old in FOLDER.glob(f"{path.stem[:2]}-*"):
+                old.unlink()
+            for new in Path(folder).iterdir():
+                shutil.copy(new, FOLDER)
 
 
 if __name__ == "__main__":

@@ -1,62 +1,129 @@
-"""Packets recorded on one machine, to be played where none can be captured.
+"""What ran on another machine, kept to be played where it cannot run.
 
-Each capture in a notebook has a name. `python -m helpers.record` runs every notebook and
-records every named capture anew, into `helpers/data/`.
+A recording is whatever a cell's work gave: packets, samples, measurements, plain values.
+`python -m helpers.record` runs every notebook and records all anew, into `helpers/data/`.
+
+>>> import tempfile
+>>> folder = Path(tempfile.mkdtemp())
+>>> save("00-example", {"bytes": [1, 2]}, folder)
+>>> load("00-example", folder=folder).value
+{'bytes': [1, 2]}
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from .packets import RECORDING, Packet, Packets, scapy_ether
+from . import plain_values
+from .packets import Packets
 
 FOLDER = Path(__file__).with_name("data")
-INDEX = "recordings.json"
 ASKED = "COURSE_RECORD"  # set while recording: the folder to write to
 
 
-def save(name: str, packets: Packets, folder: Path = FOLDER) -> None:
-    """Keep the packets as `name`.pcap, and in the index where and when they were recorded."""
-    folder.mkdir(exist_ok=True)
-    packets.save(folder / f"{name}.pcap")
-    index = _index(folder)
-    index[name] = {
+@dataclass(frozen=True)
+class Recording:
+    """What was recorded, and a sentence on when, where, and with which parameters."""
+
+    value: Any
+    note: str
+
+
+def save(
+    name: str,
+    value: Any,
+    folder: Path = FOLDER,
+    parameters: Mapping[str, object] | None = None,
+) -> None:
+    """Keep `value` as the recording `name`, made with these parameters.
+
+    A recording of the same name and parameters is replaced; those with others stay.
+
+    Raises
+    ------
+    TypeError
+        If the value holds something that cannot be kept: see `helpers.plain_values`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    takes = _takes(name, folder)
+    takes[_key(parameters)] = {
         "recorded": datetime.now(UTC).strftime("%Y-%m-%d"),
         "system": f"{platform.system()} {platform.release()}",
+        "value": plain_values.pack(value),
     }
-    (folder / INDEX).write_text(json.dumps(dict(sorted(index.items())), indent=1) + "\n")
+    text = json.dumps(takes, separators=(",", ":"), allow_nan=False)
+    # No time of its own in the file: the same recording is the same bytes.
+    _path(name, folder).write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
-def load(name: str, folder: Path = FOLDER) -> Packets:
-    """The packets recorded as `name`.
+def load(
+    name: str, parameters: Mapping[str, object] | None = None, *, folder: Path = FOLDER
+) -> Recording:
+    """The recording of that name, made with exactly these parameters.
+
+    All packets in it are marked as recorded, and lists and measurements in it carry the
+    note, so that each picture made of them can say where they come from.
 
     Raises
     ------
     LookupError
-        If there is no recording of that name.
+        If there is none. The message says which there are.
     """
-    about = _index(folder).get(name)
-    if about is None:
-        raise LookupError(f"There is no recording named {name!r}.")
-    scapy_ether()
-    from scapy.utils import RawPcapReader
-
-    with RawPcapReader(str(folder / f"{name}.pcap")) as reader:
-        packets = [
-            # scapy gives the fraction of a second as it stands in the file: nanoseconds here.
-            Packet(meta.sec * 1_000_000_000 + meta.usec, data, RECORDING)
-            for data, meta in reader
-        ]
+    takes = _takes(name, folder)
+    take = takes.get(_key(parameters))
+    if take is None:
+        there = "; ".join(_words(json.loads(key)) or "no parameters" for key in takes)
+        raise LookupError(
+            f"There is no recording named {name!r} with {_words(parameters) or 'no parameters'}."
+            + (f" Recorded were: {there}." if there else "")
+        )
+    made = f"made on {take['recorded']} on {take['system']}"
+    told = _words(parameters)
     note = (
-        f"A recording of this cell, made on {about['recorded']} on {about['system']}: "
-        "real packets, but not yours. Ports, times and sequence numbers differ from your run."
+        f"A recording of this cell, {made}{f', with {told}' if told else ''}: real, but not "
+        "yours. Times, ports and sequence numbers differ from run to run."
     )
-    return Packets(packets, source=RECORDING, note=note)
+    return Recording(plain_values.unpack(take["value"], note), note)
 
 
-def _index(folder: Path) -> dict[str, dict[str, str]]:
-    path = folder / INDEX
-    return json.loads(path.read_text()) if path.exists() else {}
+def names(folder: Path = FOLDER) -> list[str]:
+    """The names of all recordings."""
+    return sorted(path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*{_SUFFIX}"))
+
+
+def load_packets(name: str, *, folder: Path = FOLDER) -> Packets:
+    """The packets that one capture recorded. LookupError if there are none of that name."""
+    value = load(name, folder=folder).value
+    if not isinstance(value, Packets):
+        raise LookupError(f"The recording {name!r} is not one of packets.")
+    return value
+
+
+_SUFFIX = ".json.gz"
+
+
+def _path(name: str, folder: Path) -> Path:
+    return folder / f"{name}{_SUFFIX}"
+
+
+def _takes(name: str, folder: Path) -> dict[str, Any]:
+    path = _path(name, folder)
+    return json.loads(gzip.decompress(path.read_bytes())) if path.exists() else {}
+
+
+def _key(parameters: Mapping[str, object] | None) -> str:
+    try:
+        return json.dumps(dict(parameters or {}), sort_keys=True)
+    except TypeError as error:
+        raise TypeError(f"What is recorded can depend on plain values only: {error}.") from None
+
+
+def _words(parameters: Mapping[str, object] | None) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in (parameters or {}).items())

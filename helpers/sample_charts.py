@@ -80,7 +80,7 @@ def where_are_my_bytes(samples: Sequence[tuple[int, Whereabouts | None]]) -> Pic
         below = above
     pieces.append(value_axis(y, LEFT, RIGHT, label="bytes", show="{:,.0f}".format))
     pieces.append(time_axis(x, 400, unit=unit))
-    told = _bytes_words(known, total, span)
+    told = f"{_bytes_words(known, total, span)} {getattr(samples, 'note', '')}".strip()
     return drawing(
         "bytes in flight", 440, pieces, alt=f"Where the bytes are, over time. {told}", caption=told
     )
@@ -178,8 +178,8 @@ def state_strip(
     gaps = len(known) - 1
     caption = (
         f"{told}. Sampled every {duration(span / gaps) if gaps else 'once'} on average: a state "
-        "that lasted less may have been missed."
-    )
+        f"that lasted less may have been missed. {getattr(samples, 'note', '')}"
+    ).strip()
     rows = [
         (name, run.state, duration(run.start_ns - start), duration(run.end_ns - run.start_ns))
         for name, runs in zip(names, both, strict=True)

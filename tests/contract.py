@@ -182,6 +182,6 @@ def _sliders_without_question(notebook: Any) -> list[str]:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             before = cell.source
-        elif "@interact" in cell.source and "?" not in before:
+        elif re.search("^@(interact|explore)", cell.source, re.M) and "?" not in before:
             found.append(f"The slider of cell {cell.id} has no written question above it.")
     return found
