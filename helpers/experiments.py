@@ -53,6 +53,7 @@ class Experiment(Generic[P, R]):
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         parameters = dict(bound.arguments)
+        recordings.key_of(parameters)  # told here, not only where they would be needed
         if os.environ.get(CHOICE) == RECORDING:
             return self._play(parameters, f"{CHOICE} asks for recordings.")
         try:

@@ -101,8 +101,8 @@ def _record(kind: str, members: list[Any], note: str) -> Any:
     module, _, name = kind.rpartition(".")
     if module.partition(".")[0] != __package__:
         raise ValueError(f"A recording holds a {kind}, which is not the course's own.")
-    record = getattr(importlib.import_module(module), name)
-    if not is_dataclass(record):
+    record: Any = getattr(importlib.import_module(module), name)
+    if hasattr(record, "_fields"):  # a named tuple
         return record(*members)
     known = dict(zip((field.name for field in fields(record)), members, strict=True))
     if note and "note" in known:

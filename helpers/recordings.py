@@ -39,7 +39,7 @@ class Recording:
 def save(
     name: str,
     value: Any,
-    folder: Path = FOLDER,
+    folder: Path | None = None,
     parameters: Mapping[str, object] | None = None,
 ) -> None:
     """Keep `value` as the recording `name`, made with these parameters.
@@ -51,20 +51,21 @@ def save(
     TypeError
         If the value holds something that cannot be kept: see `helpers.plain_values`.
     """
+    folder = folder or FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    takes = _takes(name, folder)
-    takes[_key(parameters)] = {
+    kept = _takes(name, folder)
+    kept[key_of(parameters)] = {
         "recorded": datetime.now(UTC).strftime("%Y-%m-%d"),
         "system": f"{platform.system()} {platform.release()}",
         "value": plain_values.pack(value),
     }
-    text = json.dumps(takes, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(kept, separators=(",", ":"), allow_nan=False)
     # No time of its own in the file: the same recording is the same bytes.
     _path(name, folder).write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
 def load(
-    name: str, parameters: Mapping[str, object] | None = None, *, folder: Path = FOLDER
+    name: str, parameters: Mapping[str, object] | None = None, *, folder: Path | None = None
 ) -> Recording:
     """The recording of that name, made with exactly these parameters.
 
@@ -76,10 +77,10 @@ def load(
     LookupError
         If there is none. The message says which there are.
     """
-    takes = _takes(name, folder)
-    take = takes.get(_key(parameters))
+    kept = _takes(name, folder or FOLDER)
+    take = kept.get(key_of(parameters))
     if take is None:
-        there = "; ".join(_words(json.loads(key)) or "no parameters" for key in takes)
+        there = "; ".join(_words(json.loads(key)) or "no parameters" for key in kept)
         raise LookupError(
             f"There is no recording named {name!r} with {_words(parameters) or 'no parameters'}."
             + (f" Recorded were: {there}." if there else "")
@@ -93,12 +94,19 @@ def load(
     return Recording(plain_values.unpack(take["value"], note), note)
 
 
-def names(folder: Path = FOLDER) -> list[str]:
+def names(folder: Path | None = None) -> list[str]:
     """The names of all recordings."""
-    return sorted(path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*{_SUFFIX}"))
+    return sorted(
+        path.name.removesuffix(_SUFFIX) for path in (folder or FOLDER).glob(f"*{_SUFFIX}")
+    )
 
 
-def load_packets(name: str, *, folder: Path = FOLDER) -> Packets:
+def takes(name: str, folder: Path | None = None) -> list[dict[str, Any]]:
+    """The parameters of each recording of that name."""
+    return [json.loads(key) for key in _takes(name, folder or FOLDER)]
+
+
+def load_packets(name: str, *, folder: Path | None = None) -> Packets:
     """The packets that one capture recorded. LookupError if there are none of that name."""
     value = load(name, folder=folder).value
     if not isinstance(value, Packets):
@@ -118,7 +126,8 @@ def _takes(name: str, folder: Path) -> dict[str, Any]:
     return json.loads(gzip.decompress(path.read_bytes())) if path.exists() else {}
 
 
-def _key(parameters: Mapping[str, object] | None) -> str:
+def key_of(parameters: Mapping[str, object] | None) -> str:
+    """The parameters as text. TypeError if they are more than plain values."""
     try:
         return json.dumps(dict(parameters or {}), sort_keys=True)
     except TypeError as error:

@@ -60,12 +60,12 @@ class Run:
     children: list[str] = field(default_factory=list)
 
 
-def run(notebook: Any, folder: Path) -> Run:
+def run(notebook: Any, folder: Path, environment: dict[str, str] | None = None) -> Run:
     """Execute a copy of the notebook in a fresh kernel, in `folder`."""
     copy = nbformat.from_dict(json.loads(json.dumps(notebook)))
     copy.cells.insert(0, nbformat.v4.new_code_cell(BEFORE))
     copy.cells.append(nbformat.v4.new_code_cell(AFTER))
-    execute(copy, folder, go_on=True)
+    execute(copy, folder, environment, go_on=True)
     told = json.loads(copy.cells[-1].outputs[0]["text"])
     del copy.cells[0], copy.cells[-1]
     return Run(copy, **told)

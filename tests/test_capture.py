@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import selectors
 import shutil
 import socket
@@ -12,7 +11,6 @@ import threading
 import time
 from pathlib import Path
 
-import nbformat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -302,7 +300,7 @@ def test_where_nothing_can_be_captured_the_recording_is_played(
         with capture(server, source=source, name="trial") as live:
             say_hello(server.address)
         monkeypatch.delenv(recordings_of_the_course.ASKED)
-        played = recordings_of_the_course.load("trial", tmp_path)
+        played = recordings_of_the_course.load_packets("trial")
     assert [p.data for p in played] == [p.data for p in live]
     assert [p.time_ns for p in played] == [p.time_ns for p in live]
     assert {p.source for p in played} == {RECORDING}
@@ -337,18 +335,6 @@ def test_unknown_source_and_too_many_ports_get_a_sentence() -> None:
         capture(9, source="wire")
     with pytest.raises(ValueError, match=f"1 to {MAX_PORTS}"):
         port_filter(list(range(1, MAX_PORTS + 2)))
-
-
-def test_every_capture_of_a_notebook_has_its_recording() -> None:
-    course = Path(__file__).parents[1]
-    names = set()
-    for notebook in course.glob("notebooks/*.ipynb"):
-        for cell in nbformat.read(notebook, as_version=4).cells:
-            if cell.cell_type == "code":
-                names |= set(re.findall(r'capture\([^)]*name="([^"]+)"', cell.source))
-    recorded = {path.stem for path in (course / "helpers/data").glob("*.pcap")}
-    assert names == recorded
-    assert payloads(recordings_of_the_course.load("01-one-datagram")) == [b"hello", b"HELLO"]
 
 
 def test_icmp_is_kept_only_if_it_is_about_these_ports(host: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,29 @@ from typing import Any
 import nbformat
 import pytest
 from contract import Run, broken_promises, run
+from shapes import differences_between
+
+from helpers import recordings
+from helpers.capture import CHOICE
+from helpers.machine import this_machine
 
 NOTEBOOKS = sorted(Path(__file__).parents[1].glob("notebooks/*.ipynb"))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_notebook_keeps_its_promises(path: Path) -> None:
-    assert broken_promises(run(nbformat.read(path, as_version=4), path.parent)) == []
+def test_the_notebook_keeps_its_promises(path: Path, tmp_path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    ran = run(notebook, path.parent, {recordings.ASKED: str(tmp_path)})
+    assert broken_promises(ran) == []
+    machine = this_machine()
+    if machine.raw_capture.here and machine.private_networks.here and CHOICE not in os.environ:
+        # What ran here has the shape of what learners elsewhere are played.
+        assert recordings.names(tmp_path) == recordings_of(path)
+        assert differences_between(tmp_path, recordings.FOLDER) == []
+
+
+def recordings_of(notebook: Path) -> list[str]:
+    return [name for name in recordings.names() if name.startswith(f"{notebook.stem[:2]}-")]
 
 
 def sample() -> Any:
