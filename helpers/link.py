@@ -22,7 +22,7 @@ import mmap
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from . import lifetimes
 from .link_relays import (
@@ -36,7 +36,6 @@ from .link_relays import (
     Lane,
     Relay,
 )
-from .namespace_process import NamespaceProcess
 from .network_wires import Wire
 from .wire import NAMES, Parameters
 from .wire_records import Records
@@ -109,10 +108,7 @@ class Link(Wire):
         self._relay: Relay = relay(to, start, memory, seed)
         self.address = self._relay.address
         self._running = True
-        # Of the process that carries a wire's frames, a wire uses only `change`.
-        super().__init__(
-            cast(NamespaceProcess, self._relay), 0, ("client", "server"), start, memory
-        )
+        super().__init__(self._relay, 0, ("client", "server"), start, memory)
         self._relay.start()
         lifetimes.remember(self, self.stop, repr(self))
 

@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import mmap
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Protocol
 
-from .namespace_process import NamespaceProcess
 from .wire import NAMES, Parameters
 from .wire_records import Drop, QueueLength, Records
+
+
+class Carrier(Protocol):
+    """What carries the frames of a wire, or the bytes of a link."""
+
+    def change(self, directions: dict[int, dict[str, Any]], /) -> None:
+        """Give each of these directions, by its number, new parameters."""
 
 
 class _Parameter:
@@ -52,8 +58,8 @@ class _Adjustable:
     duplicate = _Parameter()
     cut = _Parameter()
 
-    def __init__(self, process: NamespaceProcess) -> None:
-        self._process = process
+    def __init__(self, carrier: Carrier) -> None:
+        self._carrier = carrier
 
     def __setattr__(self, name: str, value: object) -> None:
         # A name mistyped would otherwise do nothing, silently.
@@ -71,7 +77,7 @@ class _Adjustable:
         if unknown:
             raise ValueError(f"A wire has no {min(unknown)!r}; it has {', '.join(NAMES)}.")
         wanted = {d: replace(d.parameters, **parameters) for d in self.directions}
-        self._process.change({d.number: asdict(p) for d, p in wanted.items()})
+        self._carrier.change({d.number: asdict(p) for d, p in wanted.items()})
         for direction, new in wanted.items():
             direction.parameters = new
 
@@ -107,13 +113,13 @@ class WireDirection(_Adjustable):
 
     def __init__(
         self,
-        process: NamespaceProcess,
+        carrier: Carrier,
         number: int,
         name: str,
         parameters: Parameters,
         memory: mmap.mmap,
     ) -> None:
-        super().__init__(process)
+        super().__init__(carrier)
         self.number = number
         self.name = name
         self.parameters = parameters
@@ -148,18 +154,18 @@ class Wire(_Adjustable):
 
     def __init__(
         self,
-        process: NamespaceProcess,
+        carrier: Carrier,
         number: int,
         ends: tuple[str, str],
         parameters: Parameters,
         memory: mmap.mmap,
     ) -> None:
-        super().__init__(process)
+        super().__init__(carrier)
         self.ends = ends
         here, there = ends
-        self.a_to_b = WireDirection(process, 2 * number, f"{here} to {there}", parameters, memory)
+        self.a_to_b = WireDirection(carrier, 2 * number, f"{here} to {there}", parameters, memory)
         self.b_to_a = WireDirection(
-            process, 2 * number + 1, f"{there} to {here}", parameters, memory
+            carrier, 2 * number + 1, f"{there} to {here}", parameters, memory
         )
         self.directions = (self.a_to_b, self.b_to_a)
         self._ready = True
