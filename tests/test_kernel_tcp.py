@@ -161,3 +161,17 @@ def test_loss_by_chance_slows_reno_more_than_bbr() -> None:
             return transfer(net, 1.5, algorithm).goodput
 
     assert goodput(b"bbr") > 1.5 * goodput(b"reno")
+
+
+def test_throughput_falls_with_the_root_of_the_loss() -> None:
+    """Mathis et al. 1997, equation 3: MSS / RTT * sqrt(3 / 2) / sqrt(loss)."""
+    losses = (0.002, 0.008, 0.032)
+    goodputs = []
+    for loss in losses:
+        with Network(delay=0.010, seed=3) as net:
+            net.wire.a_to_b.loss = loss
+            goodputs.append(transfer(net, 2.5, b"reno").goodput)
+    predicted = [1448 * 8 / 0.020 * (1.5 / loss) ** 0.5 for loss in losses]
+    assert goodputs[0] > 1.3 * goodputs[1] > 1.3 * 1.3 * goodputs[2]
+    for measured, law in zip(goodputs, predicted, strict=True):
+        assert 1 / 3 < measured / law < 2, (goodputs, predicted)

@@ -18,18 +18,22 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 from kernel import Caller, jupyter_kernel
 from placement import placements
-from rows import HEAD, Goal, Row, Samples
+from rows import HEAD, Absent, Goal, Row, Samples
 from tools import iperf3, sockperf
+
+RATES = (10e6, 50e6, 100e6, 200e6, 400e6, 800e6)  # bit/s, of the wire
 
 NOTE = """\
 One core: client and server are bound to the same core. Two cores: each to its own. Both sides
 of a pair are bound alike. Captures: 10,000 echo round trips, 20,000 packets with data, whose
 two ends share one core; who captures them is not bound, and has a second more to end. scapy
 and tcpdump run with their defaults. sockperf reports half round trips: doubled here. iperf3
-and the course both count what the receiver read. The import: at least 10 pairs."""
+and the course both count what the receiver read. The wire: one TCP flow without loss, while
+another thread of the notebook's kernel computes. The import: at least 10 pairs."""
 
 
 def throughput_rows(call: Caller, pairs: int) -> Iterator[Row]:
@@ -83,6 +87,37 @@ def capture_rows(call: Caller, pairs: int) -> Iterator[Row]:
         yield Row(f"{what}: 10,000 round trips; uncaptured", times, alone, "{:.0f} ms", slower)
 
 
+def wire_rows(call: Caller, pairs: int) -> Iterator[Row]:
+    """The wire of a private network beside what it was asked for."""
+    samples = Samples(min(pairs, 3), {rate: partial(call, "wire", rate) for rate in RATES})
+    first = RATES[0]
+    share, late = samples.of(first, "share", first / 1e6), samples.of(first, "late", 1e3)
+    yield Row(
+        f"The wire, {first / 1e6:g} Mbit/s and 20 ms round trip: goodput; rate",
+        share,
+        late if isinstance(late, Absent) else [first / 1e6] * len(late),
+        "{:.2f} Mbit/s",
+        Goal(least=0.93),
+    )
+    yield Row(
+        "The wire: lateness of a frame, p99; 2 ms",
+        late,
+        late if isinstance(late, Absent) else [2.0] * len(late),
+        "{:.2f} ms",
+        Goal(most=1),
+    )
+    kept = late
+    if not isinstance(late, Absent):
+        held = [r for r in RATES if median(samples.of(r, "share")) >= 0.93]  # type: ignore[arg-type]
+        kept = [max(held, default=0) / 1e6]
+    yield Row(
+        f"The wire: highest rate kept to 93 %; highest tried ({len(RATES)} tried)",
+        kept,
+        late if isinstance(late, Absent) else [RATES[-1] / 1e6],
+        "{:.0f} Mbit/s",
+    )
+
+
 def import_rows(call: Caller, pairs: int) -> Iterator[Row]:
     """What `import helpers` adds to the start of a fresh interpreter."""
     statements = {"course": "import helpers", "bare": "pass"}
@@ -126,7 +161,7 @@ def main() -> int:
     print(f"{options.pairs} pairs; the course in a Jupyter kernel; load before {load()}.\n\n{HEAD}")
     missed = False
     with jupyter_kernel() as call:
-        for rows in (throughput_rows, echo_rows, capture_rows, import_rows):
+        for rows in (throughput_rows, echo_rows, capture_rows, wire_rows, import_rows):
             for row in rows(call, options.pairs):
                 print(row, flush=True)
                 missed |= row.missed

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -88,9 +88,9 @@ class Samples:
     ([4, 4, 4], [20, 20, 20])
     """
 
-    def __init__(self, rounds: int, measures: Mapping[str, Measure]) -> None:
-        self._taken: dict[str, list[Mapping[str, float]]] = {name: [] for name in measures}
-        self._absent: dict[str, Absent] = {}
+    def __init__(self, rounds: int, measures: Mapping[Hashable, Measure]) -> None:
+        self._taken: dict[Hashable, list[Mapping[str, float]]] = {name: [] for name in measures}
+        self._absent: dict[Hashable, Absent] = {}
         order = list(measures)
         for _ in range(rounds):
             for name in order:
@@ -101,6 +101,6 @@ class Samples:
                         self._absent[name] = reason
             order.reverse()  # so that what drifts favours neither
 
-    def of(self, name: str, key: str, scale: float = 1) -> Numbers | Absent:
+    def of(self, name: Hashable, key: str, scale: float = 1) -> Numbers | Absent:
         """One number of every sample of one measure, multiplied by `scale`."""
         return self._absent.get(name) or [scale * sample[key] for sample in self._taken[name]]
