@@ -10,6 +10,7 @@
     measure      latency and throughput
     figures      measurements as pictures
     byte_maps    a packet, field by field and byte by byte
+    byte_axis    a stream, and where it was cut
     ladders      a conversation, packet by packet, down the time
     calls        the socket calls of a block, for the margin of a ladder
     kernel_state what the kernel says of a connection: its state, its queues, its windows
@@ -20,13 +21,17 @@ Each module imports only from those above it, and from the small ones they are b
 Nothing heavy is imported here: scapy, matplotlib and the widgets come when first used.
 """
 
+from .byte_axis import byte_axis
 from .byte_maps import byte_map
+from .call_by_call import call_by_call
 from .calibrations import calibration_figure
 from .calls import record_calls
 from .capture import capture
 from .charts import time_sequence, window_chart
+from .comparisons import side_by_side
 from .experiments import explore, recorded
 from .figures import latency_figure, new_figure, picture_of, throughput_figure
+from .host_states import sample_host_states
 from .kernel_samples import sample_queues, sample_states
 from .kernel_state import sample, tcp_info, tcp_states
 from .ladders import Call, ladder
@@ -46,7 +51,9 @@ __all__ = [
     "Call",
     "Link",
     "Network",
+    "byte_axis",
     "byte_map",
+    "call_by_call",
     "calibration_figure",
     "capture",
     "check",
@@ -67,12 +74,14 @@ __all__ = [
     "record_calls",
     "recorded",
     "sample",
+    "sample_host_states",
     "sample_queues",
     "sample_states",
     "serve_asyncio",
     "serve_tcp",
     "serve_udp",
     "serve_unix",
+    "side_by_side",
     "solution",
     "state_strip",
     "tcp_info",

@@ -34,13 +34,13 @@ _HOW = {socket.SHUT_RD: "SHUT_RD", socket.SHUT_WR: "SHUT_WR", socket.SHUT_RDWR: 
 
 
 @contextlib.contextmanager
-def record_calls(server: Server) -> Iterator[list[Call]]:
+def record_calls(server: Server | int) -> Iterator[list[Call]]:
     """Record the calls on the sockets of one TCP server and its clients in this process.
 
     Parameters
     ----------
-    server : Server
-        Its port tells which sockets are meant: those bound to it are the server's, those
+    server : Server or int
+        Its port, or the port, tells which sockets are meant: those bound to it are the server's, those
         connected to it the client's.
 
     Yields
@@ -49,7 +49,7 @@ def record_calls(server: Server) -> Iterator[list[Call]]:
         Filled as calls return, except `connect` and those that send, which are recorded
         when they are called; sorted by time at the end of the block.
     """
-    recorder = _Recorder(server.address[1])
+    recorder = _Recorder(server if isinstance(server, int) else server.address[1])
     try:
         with watching(recorder):
             yield recorder.calls

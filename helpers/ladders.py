@@ -99,8 +99,8 @@ def ladder(
     packets : Packets
         What was captured, in the order seen; where they left, if `arrived` is given too.
     calls : sequence of Call
-        The socket calls to write beside the lifelines. Not drawn beside a recording: they are
-        of another run.
+        The socket calls to write beside the lifelines. Not drawn beside a recording, unless they
+        were recorded with it: they are of another run.
     left, right : str
         Names of the two ends. Left is who sent the SYN, or else the first packet.
     reconstruct : bool
@@ -120,9 +120,10 @@ def ladder(
     """
     if delay is not None and delay < 0:
         raise ValueError(f"delay is in seconds and cannot be negative; got {delay!r}.")
-    calls = [_sided(call, left, right) for call in calls]
-    if any(packet.source == RECORDING for packet in packets):
+    played = any(packet.source == RECORDING for packet in packets)
+    if played and not getattr(calls, "note", ""):
         calls = []  # they are of this run, the packets of another
+    calls = [_sided(call, left, right) for call in calls]
     own = reconstruct and any(packet.source == OWN_FRAME for packet in packets)
     found = conversations(add_reconstructed(packets) if own else packets)
     if not found and connection == 0:

@@ -170,12 +170,16 @@ class Host:
         Its name, and the addresses of its first interface.
     interfaces : list of Interface
         eth0, and on a router eth1 and so on, each with its addresses.
+    routes : list of Route
+        The routing table that it was given, as (network, gateway, interface); the gateway is
+        empty where the wire itself leads to the receiver.
     """
 
     def __init__(self, network: Network, name: str, plan: HostPlan) -> None:
         self._network = network
         self.name = name
         self.interfaces = plan.interfaces
+        self.routes = plan.table()
         first = plan.interfaces[0]
         self.ipv4, self.ipv6, self.mac = first.ipv4, first.ipv6, first.mac
 

@@ -54,12 +54,31 @@ def describe(packet: Packet) -> str:
     """What a packet is, in a few words: its flags, and how much data it carries."""
     layers = packet.scapy
     data = f"{payload_length(layers)} bytes of data"
+    ip = layers.getlayer("IP")
+    if ip is not None and (ip.frag or ip.flags.MF):
+        return _fragment(ip)
     if layers.haslayer("TCP"):
         flags = ", ".join(_FLAGS.get(letter, letter) for letter in str(layers["TCP"].flags))
         return f"TCP {flags}; {data}" if payload_length(layers) else f"TCP {flags}"
     if layers.haslayer("UDP"):
         return f"UDP; {data}"
+    if layers.haslayer("ICMP"):
+        return _icmp(layers["ICMP"])
     return str(layers.summary().split(" / ", 1)[-1])
+
+
+def _fragment(ip: Any) -> str:
+    """Which bytes of the datagram, as numbers in what IPv4 carries: RFC 791, section 3.2."""
+    first = 8 * ip.frag
+    end = first + ip.len - 4 * ip.ihl
+    more = "more follow" if ip.flags.MF else "the last"
+    return f"{ip.sprintf('%IP.proto%').upper()} fragment: bytes {first:,} to {end - 1:,}, {more}"
+
+
+def _icmp(icmp: Any) -> str:
+    """Such as "ICMP time-exceeded, ttl-zero-during-transit"; without the packet it quotes."""
+    names = [icmp.sprintf("%ICMP.type%"), icmp.sprintf("%ICMP.code%")]
+    return "ICMP " + ", ".join(name for name in names if not name.isdigit())
 
 
 def payload_length(layers: Any) -> int:

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address, ip_interface, ip_network
+from typing import NamedTuple
 
 IPV4_PREFIX, IPV6_PREFIX = 24, 64
 MAX_HOSTS = 32
@@ -33,6 +34,15 @@ class Interface:
     link_local: str  # made of the MAC address: RFC 4291, appendix A
 
 
+class Route(NamedTuple):
+    """One line of a routing table: what is sent to `network` goes to `gateway`, a router on the
+    wire of `interface`; to the receiver itself, on that wire, if `gateway` is empty."""
+
+    network: str
+    gateway: str
+    interface: str
+
+
 @dataclass
 class HostPlan:
     """What a host needs: its interfaces, routes as (network, gateway), and its task."""
@@ -44,6 +54,22 @@ class HostPlan:
     def forwards(self) -> bool:
         """Whether this host is a router: it joins several wires."""
         return len(self.interfaces) > 1
+
+    def table(self) -> list[Route]:
+        """The routing table, IPv4 first: own wires, and what lies behind routers."""
+        direct = [
+            (str(ip_interface(f"{address}/{prefix}").network), "", interface.name)
+            for interface in self.interfaces
+            for address, prefix in ((interface.ipv4, IPV4_PREFIX), (interface.ipv6, IPV6_PREFIX))
+        ]
+        on_wire = [(ip_network(network), name) for network, _, name in direct]
+        table = [Route(*route) for route in direct]
+        for network, gateway in self.routes:
+            name = next(name for wire, name in on_wire if ip_address(gateway) in wire)
+            if network == "default":
+                network = "::/0" if ":" in gateway else "0.0.0.0/0"
+            table.append(Route(network, gateway, name))
+        return sorted(table, key=lambda route: ":" in route.network)
 
 
 def plan_hosts(names: Sequence[str], wires: Sequence[tuple[str, str]]) -> dict[str, HostPlan]:
