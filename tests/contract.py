@@ -74,7 +74,7 @@ def run(notebook: Any, folder: Path, environment: dict[str, str] | None = None) 
 def broken_promises(ran: Run) -> list[str]:
     """One sentence for each promise that the executed notebook does not keep."""
     pictures = [page for page in _html(ran.notebook) if "data-picture" in page]
-    text = "".join(_streams(ran.notebook, "stdout"))
+    text = "".join(streams(ran.notebook, "stdout"))
     prose = "\n".join(cell.source for cell in ran.notebook.cells if cell.cell_type == "markdown")
     checks = {
         "No server of helpers ran in the notebook's kernel.": any(
@@ -119,7 +119,8 @@ def _html(notebook: Any) -> list[str]:
     ]
 
 
-def _streams(notebook: Any, name: str) -> list[str]:
+def streams(notebook: Any, name: str) -> list[str]:
+    """What the cells wrote to "stdout" or "stderr"."""
     return [o["text"] for _, o in _outputs(notebook) if o.get("name") == name]
 
 

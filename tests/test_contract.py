@@ -10,7 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from contract import Run, broken_promises, run
+from contract import Run, broken_promises, run, streams
 from shapes import differences_between
 
 from helpers import recordings
@@ -25,6 +25,8 @@ def test_the_notebook_keeps_its_promises(path: Path, tmp_path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     ran = run(notebook, path.parent, {recordings.ASKED: str(tmp_path)})
     assert broken_promises(ran) == []
+    # A recording is for machines that lack something, never for a network that broke.
+    assert "could not be built" not in "".join(streams(ran.notebook, "stdout"))
     machine = this_machine()
     if machine.raw_capture.here and machine.private_networks.here and CHOICE not in os.environ:
         # What ran here has the shape of what learners elsewhere are played.
