@@ -14,6 +14,7 @@ from .packets import Packet, Packets
 from .pictures import Picture
 
 MOST = 40
+IGMP = 2  # of IPv4's protocol field; scapy's own layer for it is not loaded
 
 _FLAGS = {"F": "FIN", "S": "SYN", "R": "RST", "P": "PSH", "A": "ACK", "U": "URG"}
 _HEADS = ("", "since the first", "from", "to", "what", "on the wire")
@@ -64,6 +65,8 @@ def describe(packet: Packet) -> str:
         return f"UDP; {data}"
     if layers.haslayer("ICMP"):
         return _icmp(layers["ICMP"])
+    if ip is not None and ip.proto == IGMP:
+        return "IGMP"
     return str(layers.summary().split(" / ", 1)[-1])
 
 

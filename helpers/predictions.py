@@ -157,7 +157,9 @@ class Prediction:
 
     def _said(self, answer: Any) -> str:
         if self.kind == NUMBER:
-            return f"{_digits(answer)} {self.unit}".strip()
+            one = answer == 1 and len(self.unit) > 3  # not "ms"
+            unit = self.unit.removesuffix("s") if one else self.unit
+            return f"{_digits(answer)} {unit}".strip()
         return answer if self.kind == CHOICE else ", ".join(answer)
 
     def _compared(self, guess: Any, measured: Any, within: float) -> tuple[dict[str, Any], str]:
