@@ -40,8 +40,8 @@ def record_calls(server: Server | int) -> Iterator[list[Call]]:
     Parameters
     ----------
     server : Server or int
-        Its port, or the port, tells which sockets are meant: those bound to it are the server's, those
-        connected to it the client's.
+        Its port, or the port itself, tells which sockets are meant: those bound to it are the
+        server's, those connected to it the client's.
 
     Yields
     ------

@@ -36,7 +36,7 @@ from .packets import Packet
 from .pictures import BLUE, GREEN, ORANGE, PINK, Picture
 from .segments import Conversation, Step, conversations, steps
 
-LEFT, RIGHT = 84.0, WIDTH - 12.0  # px: where the plots begin and end
+LEFT, RIGHT = 84.0, WIDTH - 24.0  # px: where the plots begin and end
 _FAR = 2.0  # a window further above the data than this is not drawn to scale
 
 Line = list[tuple[float, float]]

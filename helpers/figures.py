@@ -38,13 +38,17 @@ _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v")
 
 
-def new_figure(columns: int = 1) -> tuple[Any, list[Any]]:
+def new_figure(columns: int = 1, rows: int = 1, height: float = HEIGHT) -> tuple[Any, list[Any]]:
     """An empty figure in the course's style, and its plots from left to right.
 
     Parameters
     ----------
     columns : int
         How many plots side by side, 1 or 2.
+    rows : int
+        How many such rows, one above the other.
+    height : float
+        Of the whole figure, in CSS pixels.
 
     Returns
     -------
@@ -56,8 +60,8 @@ def new_figure(columns: int = 1) -> tuple[Any, list[Any]]:
     if columns not in WIDTHS:
         raise ValueError(f"A figure has 1 or 2 plots side by side; got columns={columns!r}.")
     with rc_context(_style()):
-        figure = Figure(figsize=(_inches(WIDTHS[columns]), _inches(HEIGHT)), layout="constrained")
-        return figure, list(figure.subplots(1, columns, squeeze=False)[0])
+        figure = Figure(figsize=(_inches(WIDTHS[columns]), _inches(height)), layout="constrained")
+        return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
 def picture_of(figure: Any, *, kind: str, alt: str, caption: str = "") -> Picture:

@@ -56,6 +56,13 @@ _SETTINGS = {
     "ipv6/conf/default/mldv2_unsolicited_report_interval": "1",  # said once, at the beginning
 }
 _FORWARDING = {"ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1"}
+# Of an interface that takes its address from a router's advertisement (RFC 4862). It still asks
+# whether somebody has that address already, but at once, and waits 0.1 s for an answer.
+_AUTOCONF = {
+    "ipv6/conf/{}/accept_ra": "1",
+    "ipv6/conf/{}/router_solicitation_delay": "0",
+    "ipv6/neigh/{}/retrans_time_ms": "100",
+}
 
 
 def main(control: socket.socket, memory: int, parent: int) -> None:
@@ -142,9 +149,13 @@ class Hosts:
                 number = ip.link_lookup(ifname=interface["name"])[0]
                 _no_own_addresses(ip, number)
                 _switch_off_offloads(interface["name"])
+                if host["autoconf"]:
+                    for path, value in _AUTOCONF.items():
+                        with contextlib.suppress(OSError):
+                            _write(path.format(interface["name"]), value)
                 ip.link("set", index=number, mtu=interface["mtu"], state="up")
                 ip.addr("add", index=number, address=interface["ipv4"], prefixlen=IPV4_PREFIX)
-                for address in (interface["ipv6"], interface["link_local"]):
+                for address in {interface["ipv6"], interface["link_local"]}:
                     ip.addr(
                         "add", index=number, address=address, prefixlen=IPV6_PREFIX, flags=_NODAD
                     )

@@ -20,9 +20,10 @@ from __future__ import annotations
 import mmap
 import os
 import socket as sockets  # `socket` is a method here
+import struct
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from typing import Any, Self
 
@@ -39,6 +40,8 @@ from .wire import NAMES, Parameters
 from .wire_records import Records
 
 __all__ = ["Host", "Network", "NoPrivateNetwork", "Wire", "WireDirection"]
+
+_SIOCGIFINDEX = 0x8933  # netdevice(7)
 
 
 class NoPrivateNetwork(NotHere):
@@ -58,6 +61,9 @@ class Network:
         Bytes of the longest packet, 1280 to 9000: of all wires, or of each of them.
     seed : int
         For repeatable chance: the same seed, and the same frames in the same order.
+    autoconf : sequence of str
+        Hosts that get no IPv6 address but their link-local one. They take another, and a route,
+        from router advertisements (RFC 4862), which somebody has to send.
     **parameters
         What all wires do in both directions: `delay`, `jitter`, `rate`, `queue_limit`, `aqm`,
         `loss`, `burst`, `reorder`, `duplicate`, `cut`. See `helpers.wire.Parameters`.
@@ -84,15 +90,21 @@ class Network:
         *,
         mtu: int | Sequence[int] = 1500,
         seed: int = 0,
+        autoconf: Sequence[str] = (),
         **parameters: Any,
     ) -> None:
         _check_names(names)
         plans = plan_hosts(names, wires)
+        if not set(autoconf) <= plans.keys():
+            raise ValueError(f"autoconf names hosts of the network, not {', '.join(autoconf)}.")
+        for name in autoconf:  # as long as nobody advertises
+            plans[name].interfaces = [replace(i, ipv6=i.link_local) for i in plans[name].interfaces]
+            plans[name].routes = [route for route in plans[name].routes if ":" not in route[1]]
         mtus = _mtus(mtu, len(wires))
         start = _parameters(parameters)
         self._servers: list[Server] = []
         self._process, self._memory = _start(
-            _message(plans, wires, mtus, start, seed), 2 * len(wires)
+            _message(plans, wires, mtus, start, seed, autoconf), 2 * len(wires)
         )
         self._running = True
         self.hosts = {name: Host(self, name, plan) for name, plan in plans.items()}
@@ -193,6 +205,18 @@ class Host:
         """
         return self._network._process.make_socket(self.name, int(family), int(type), proto)
 
+    def zone(self, interface: str = "eth0") -> int:
+        """The number of one of this host's interfaces: the scope ID of a link-local address.
+
+        Raises OSError if the host has no such interface.
+        """
+        import fcntl  # which Windows does not have; it may look at this module all the same
+
+        with self.socket(type=sockets.SOCK_DGRAM) as sock:
+            request = struct.pack("@16si", interface.encode(), 0)
+            answer = fcntl.ioctl(sock, _SIOCGIFINDEX, request + bytes(20))
+        return int(struct.unpack_from("@16si", answer)[1])
+
     def serve_tcp(
         self,
         handler: Callable[[sockets.socket], object],
@@ -291,6 +315,7 @@ def _message(
     mtus: Sequence[int],
     parameters: Parameters,
     seed: int,
+    autoconf: Sequence[str],
 ) -> dict[str, Any]:
     """What the process is asked to build."""
     hosts = {
@@ -305,6 +330,7 @@ def _message(
             ],
             "routes": plan.routes,
             "forwards": plan.forwards,
+            "autoconf": name in autoconf,
         }
         for name, plan in plans.items()
     }

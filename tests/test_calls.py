@@ -74,3 +74,9 @@ def test_long_data_is_cut() -> None:
         with socket.create_connection(server.address) as client:
             client.sendall(bytes(1000))
     assert any(call.text.endswith("… 1,000 bytes)") for call in calls)
+
+
+def test_a_port_is_enough() -> None:
+    with serve_tcp(echo) as server, record_calls(server.address[1]) as calls:
+        talk(server)
+    assert "connect()" in [call.text for call in calls]

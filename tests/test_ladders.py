@@ -16,6 +16,7 @@ from scapy.layers.inet import ICMP, IP, UDP
 from helpers import capture, echo, serve_tcp
 from helpers.ladders import Call, ladder
 from helpers.packets import OWN_FRAME, RECORDING, Packets
+from helpers.plain_values import Noted
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -260,3 +261,9 @@ def test_calls_of_this_run_are_not_drawn_beside_a_recording() -> None:
     call = Call(played[0].time_ns, "client", "connect()")
     assert "connect()" in ladder(echo_exchange(), calls=[call]).html
     assert "connect()" not in ladder(played, calls=[call]).html
+
+
+def test_calls_that_were_recorded_with_the_packets_are_drawn() -> None:
+    played = [replace(packet, source=RECORDING) for packet in echo_exchange()]
+    calls = Noted([Call(played[0].time_ns, "client", "connect()")], note="A recording.")
+    assert "connect()" in ladder(played, calls=calls).html

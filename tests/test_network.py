@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import threading
@@ -422,3 +424,54 @@ def test_an_earlier_run_of_the_same_cell_is_ended(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(OSError, match="ended"):
         first.a.socket()
     second.stop()
+
+
+def advertise(router: Host) -> None:
+    """One router advertisement for 2001:db8::/64 (RFC 4861, section 4.2)."""
+    prefix = struct.pack(
+        "!BBBBIII16s", 3, 4, 64, 0xC0, 600, 600, 0, b"\x20\x01\x0d\xb8" + bytes(12)
+    )
+    message = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + prefix
+    with router.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as raw:
+        raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        raw.bind((router.interfaces[0].link_local, 0, 0, router.zone()))
+        raw.sendto(message, ("ff02::1", 0, 0, router.zone()))
+
+
+def test_a_host_takes_its_address_and_its_route_from_a_router() -> None:
+    with Network(["a", "router"], [("a", "router")], autoconf=["a"]) as net:
+        assert net.a.ipv6 == net.a.interfaces[0].link_local
+        far = ("2001:db8:5::1", 9)
+
+        def own_address() -> str:
+            with net.a.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+                sock.connect(far)
+                return str(sock.getsockname()[0])
+
+        with pytest.raises(OSError, match="unreachable"):
+            own_address()
+        advertise(net.router)
+        latest = time.monotonic() + 10
+        own = ""
+        while not own.startswith("2001:db8::"):
+            assert time.monotonic() < latest
+            with contextlib.suppress(OSError):
+                own = own_address()
+
+
+def test_autoconf_names_hosts() -> None:
+    with pytest.raises(ValueError, match="nobody"):
+        Network(autoconf=["nobody"])
+
+
+def test_the_zone_of_an_interface_leads_to_a_neighbour(net: Network) -> None:
+    there = net.b.interfaces[0].link_local
+    with net.b.serve_tcp(echo, family=socket.AF_INET6) as server:
+        assert server.address[0] == net.b.ipv6
+    with net.a.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        with pytest.raises(OSError, match="Invalid argument"):
+            sock.connect((there, 9, 0, 0))
+        sock.connect((there, 9, 0, net.a.zone()))
+        assert sock.getsockname()[3] == net.a.zone()
+    with pytest.raises(OSError, match="No such device"):
+        net.a.zone("eth7")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from exchanges import echo_exchange
-from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror, UDPerror
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Ether
 
@@ -65,6 +65,16 @@ def test_a_long_list_says_how_many_are_left_out() -> None:
         (Ether() / IP() / TCP(flags="PA") / b"hello", "TCP PSH, ACK; 5 bytes of data"),
         (Ether() / IPv6() / UDP() / b"ab", "UDP; 2 bytes of data"),
         (Ether() / ARP(), "ARP who has"),
+        (
+            Ether() / IP(proto=17, flags="MF", frag=2) / bytes(24),
+            "UDP fragment: bytes 16 to 39, more follow",
+        ),
+        (Ether() / IP(proto=17, frag=2) / bytes(24), "UDP fragment: bytes 16 to 39, the last"),
+        (
+            Ether() / IP() / ICMP(type=11) / IPerror() / UDPerror(),
+            "ICMP time-exceeded, ttl-zero-during-transit",
+        ),
+        (Ether() / IP() / ICMP() / b"ab", "ICMP echo-request"),
     ],
 )
 def test_a_packet_in_a_few_words(layers: object, words: str) -> None:

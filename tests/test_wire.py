@@ -284,6 +284,11 @@ def test_every_host_has_a_way_to_every_network() -> None:
         ("fd00:0:0:3::/64", "fd00:0:0:1::3"),
     ]
     assert [name for name, host in plan.items() if host.forwards] == ["r1", "r2"]
+    assert plan["a"].table()[:2] == [
+        ("10.0.0.0/24", "", "eth0"),
+        ("0.0.0.0/0", "10.0.0.2", "eth0"),
+    ]
+    assert ("fd00:0:0:2::/64", "fd00:0:0:1::3", "eth1") in plan["r1"].table()
     macs = [i.mac for host in plan.values() for i in host.interfaces]
     assert len(set(macs)) == len(macs) == 8
 

@@ -33,7 +33,8 @@ of a pair are bound alike. Captures: 10,000 echo round trips, 20,000 packets wit
 two ends share one core; who captures them is not bound, and has a second more to end. scapy
 and tcpdump run with their defaults. sockperf reports half round trips: doubled here. iperf3
 and the course both count what the receiver read. The wire: one TCP flow without loss, while
-another thread of the notebook's kernel computes. The import: at least 10 pairs."""
+another thread of the notebook's kernel computes. Crowds: the clients are one process, which asks
+again as soon as it is answered. The import: at least 10 pairs."""
 
 
 def throughput_rows(call: Caller, pairs: int) -> Iterator[Row]:
@@ -118,6 +119,23 @@ def wire_rows(call: Caller, pairs: int) -> Iterator[Row]:
     )
 
 
+def crowd_rows(call: Caller, pairs: int) -> Iterator[Row]:
+    """The course's event loops beside plain ones, 100 clients at once; and the whole ladder."""
+    where, cores = list(placements().items())[-1]
+    for kind in ("asyncio", "selectors"):
+        measures = {
+            whose: partial(call, "answers", kind, whose, *cores) for whose in ("course", "plain")
+        }
+        samples = Samples(pairs, measures)
+        rate, other = samples.of("course", "rate"), samples.of("plain", "rate")
+        what = f"Answers a second to 100 clients, {kind}, {where}; a plain script"
+        yield Row(what, rate, other, "{:,.0f}", Goal(least=0.9))
+    once = Samples(1, {"ladder": partial(call, "ladder")})
+    seconds, limit = once.of("ladder", "seconds"), once.of("ladder", "limit")
+    what = "All servers of notebook 08, from 1 to 10,000 connections (once); the limit"
+    yield Row(what, seconds, limit, "{:.0f} s", Goal(most=1))
+
+
 def import_rows(call: Caller, pairs: int) -> Iterator[Row]:
     """What `import helpers` adds to the start of a fresh interpreter."""
     statements = {"course": "import helpers", "bare": "pass"}
@@ -161,7 +179,7 @@ def main() -> int:
     print(f"{options.pairs} pairs; the course in a Jupyter kernel; load before {load()}.\n\n{HEAD}")
     missed = False
     with jupyter_kernel() as call:
-        for rows in (throughput_rows, echo_rows, capture_rows, wire_rows, import_rows):
+        for rows in (throughput_rows, echo_rows, capture_rows, wire_rows, crowd_rows, import_rows):
             for row in rows(call, options.pairs):
                 print(row, flush=True)
                 missed |= row.missed

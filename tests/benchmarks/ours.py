@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
+from crowds import answers, ladder  # noqa: F401 - called by name
 from placement import Cores, placed
 from rows import Absent
 

@@ -1,0 +1,284 @@
+"""Cut a stream into messages by their length prefixes, however it arrives."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from ..findings import Failed, Finding, broken_off, call, chunkings, smallest_finding
+from . import Exercise
+
+SIMPLE = [b"hi", b"you"]
+MESSAGES = [b"", "né 🐍".encode(), b"two\nlines", b"x" * 300]
+
+
+def stream(messages: list[bytes]) -> bytes:
+    return b"".join(struct.pack("!H", len(message)) + message for message in messages)
+
+
+def feeds(pieces: list[bytes]) -> str:
+    """What is done, with runs of equal lengths left short: a stream byte by byte is long."""
+    told = [f"feed({piece[:12]!r}{'…' if len(piece) > 12 else ''})" for piece in pieces[:5]]
+    more = f", and {len(pieces) - 5} pieces more" if len(pieces) > 5 else ""
+    return f"framer = Framer(); framer.{', framer.'.join(told)}{more}" if pieces else "Framer()"
+
+
+def complete(data: bytes) -> list[bytes]:
+    """The messages that are complete in the beginning of a stream."""
+    found, start = [], 0
+    while start + 2 <= len(data):
+        end = start + 2 + int.from_bytes(data[start : start + 2], "big")
+        if end > len(data):
+            break
+        found.append(data[start + 2 : end])
+        start = end
+    return found
+
+
+def fed(framer_class: Callable[[], Any], pieces: list[bytes]) -> tuple[Any, Finding | None]:
+    """A framer that was fed the pieces, and what was wrong meanwhile."""
+    framer = call(framer_class, shown="Framer()")
+    seen, given = b"", 0
+    for number, piece in enumerate(pieces, start=1):
+        said = feeds(pieces[:number])
+        seen += piece
+        expected = complete(seen)[given:]
+        got = call(framer.feed, piece, shown=said)
+        if not isinstance(got, list):
+            kind = type(got).__name__
+            return framer, Finding(f"feed must return a list of messages, not {kind}.", said)
+        if got != expected:
+            return framer, Finding(wrong(expected, got, seen), said, expected=expected, got=got)
+        given += len(got)
+    return framer, None
+
+
+def wrong(expected: list[bytes], got: list[Any], seen: bytes) -> str:
+    where = f"After {len(seen)} bytes of the stream: "
+    if any(not isinstance(message, bytes) for message in got):
+        return where + "each message must be bytes, without its prefix."
+    if len(got) < len(expected):
+        missing = expected[len(got)]
+        if not missing:
+            return where + "a prefix of 0 is a whole message: an empty one."
+        return where + f"a message of {len(missing)} bytes is complete, and did not come out."
+    if len(got) > len(expected):
+        return where + "something came out that is not complete yet, or not there."
+    for place, (wanted, given) in enumerate(zip(expected, got, strict=True), start=1):
+        if wanted != given:
+            if len(given) != len(wanted):
+                return (
+                    where + f"message {place} has {len(wanted)} bytes, yours has {len(given)}. "
+                    "Is the prefix read with the byte that counts most first, and not counted in?"
+                )
+            return where + f"message {place} has the right length and other bytes."
+    return where + "not the right messages."
+
+
+def examine_end(framer_class: Callable[[], Any], pieces: list[bytes]) -> Finding | None:
+    framer, found = fed(framer_class, pieces)
+    if found:
+        return found
+    whole = b"".join(pieces)
+    used = sum(2 + len(message) for message in complete(whole))
+    said = f"{feeds(pieces)}; framer.close()"
+    try:
+        call(framer.close, shown=said)
+    except Failed as failed:
+        if not isinstance(failed.__cause__, EOFError):
+            raise
+        if used == len(whole):
+            return Finding(
+                "The stream ended between two messages. That is a good end; close() raised "
+                "EOFError.",
+                said,
+            )
+        return None
+    if used == len(whole):
+        return None
+    return Finding(
+        f"The stream ended within a message: {whole[used:][:12]!r} is the beginning of one whose "
+        "rest will never come.",
+        said,
+        expected=EOFError,
+        got="nothing was raised",
+    )
+
+
+def check(framer_class: Callable[[], Any]) -> Finding | None:
+    def examine(pieces: list[bytes]) -> Finding | None:
+        return fed(framer_class, pieces)[1]
+
+    simple, all_of_them = stream(SIMPLE), stream(MESSAGES)
+    return (
+        examine([stream([b"hi"])])
+        or smallest_finding(chunkings(simple), examine)
+        or smallest_finding(chunkings(all_of_them), examine)
+        or examine_end(framer_class, [simple])
+        or smallest_finding(broken_off(simple), lambda pieces: examine_end(framer_class, pieces))
+    )
+
+
+EXERCISE = Exercise(
+    key="05-framer",
+    name="Framer",
+    statement="""\
+Write a class `Framer` that cuts a stream into messages. Each message has its length in
+front: two bytes, network byte order, the prefix itself not counted. `feed(data)` takes
+the next piece of the stream, cut anywhere, and returns a list of the messages (bytes)
+that it made complete: none, one or several. `close()` is called at the end of the
+stream, and raises `EOFError` if that is within a message. The check feeds the same
+stream in very many ways.
+""",
+    starter='''\
+class Framer:
+    """Cuts a stream into messages by their length prefixes of two bytes."""
+
+    def feed(self, data):
+        """The messages that are complete now, as a list of bytes."""
+        ...  # your code
+
+    def close(self):
+        """The stream has ended: EOFError if that is within a message."""
+        ...  # your code
+''',
+    check=check,
+    hints=(
+        "Keep what is not used yet: start with `self.waiting = b''` in `__init__`, and begin "
+        "`feed` with `self.waiting += data`.",
+        "One piece may hold several messages, so look in a loop. Stop when fewer than two bytes "
+        "wait, or fewer than the prefix and its message.",
+        "`int.from_bytes(self.waiting[:2], 'big')` is the length. A length of 0 is a message: "
+        "the empty one.",
+        "When `close()` is called, whatever still waits is the beginning of a message.",
+    ),
+    solution="""\
+class Framer:
+    def __init__(self):
+        self.waiting = b""
+
+    def feed(self, data):
+        self.waiting += data
+        messages = []
+        while len(self.waiting) >= 2:
+            end = 2 + int.from_bytes(self.waiting[:2], "big")
+            if len(self.waiting) < end:
+                break
+            messages.append(self.waiting[2:end])
+            self.waiting = self.waiting[end:]
+        return messages
+
+    def close(self):
+        if self.waiting:
+            raise EOFError(f"the stream ended within a message: {self.waiting[:20]!r}")
+""",
+    wrong={
+        "believes that pieces are messages": """\
+class Framer:
+    def feed(self, data):
+        return [data[2:]]
+
+    def close(self):
+        pass
+""",
+        "one message a piece": """\
+class Framer:
+    def __init__(self):
+        self.waiting = b""
+
+    def feed(self, data):
+        self.waiting += data
+        if len(self.waiting) < 2:
+            return []
+        end = 2 + int.from_bytes(self.waiting[:2], "big")
+        if len(self.waiting) < end:
+            return []
+        message, self.waiting = self.waiting[2:end], self.waiting[end:]
+        return [message]
+
+    def close(self):
+        if self.waiting:
+            raise EOFError
+""",
+        "forgets what is left of a piece": """\
+class Framer:
+    def __init__(self):
+        self.waiting = b""
+
+    def feed(self, data):
+        messages = []
+        while len(data) >= 2:
+            end = 2 + int.from_bytes(data[:2], "big")
+            if len(data) < end:
+                break
+            messages.append(data[2:end])
+            data = data[end:]
+        return messages
+
+    def close(self):
+        if self.waiting:
+            raise EOFError
+""",
+        "little-endian": """\
+class Framer:
+    def __init__(self):
+        self.waiting = b""
+
+    def feed(self, data):
+        self.waiting += data
+        messages = []
+        while len(self.waiting) >= 2:
+            end = 2 + int.from_bytes(self.waiting[:2], "little")
+            if len(self.waiting) < end:
+                break
+            messages.append(self.waiting[2:end])
+            self.waiting = self.waiting[end:]
+        return messages
+
+    def close(self):
+        if self.waiting:
+            raise EOFError
+""",
+        "takes an empty message for none": """\
+class Framer:
+    def __init__(self):
+        self.waiting = b""
+
+    def feed(self, data):
+        self.waiting += data
+        messages = []
+        while len(self.waiting) >= 2:
+            end = 2 + int.from_bytes(self.waiting[:2], "big")
+            if len(self.waiting) < end:
+                break
+            message, self.waiting = self.waiting[2:end], self.waiting[end:]
+            if message:
+                messages.append(message)
+        return messages
+
+    def close(self):
+        if self.waiting:
+            raise EOFError
+""",
+        "does not tell a stream that was cut off": """\
+class Framer:
+    def __init__(self):
+        self.waiting = b""
+
+    def feed(self, data):
+        self.waiting += data
+        messages = []
+        while len(self.waiting) >= 2:
+            end = 2 + int.from_bytes(self.waiting[:2], "big")
+            if len(self.waiting) < end:
+                break
+            messages.append(self.waiting[2:end])
+            self.waiting = self.waiting[end:]
+        return messages
+
+    def close(self):
+        pass
+""",
+    },
+)

@@ -1,0 +1,34 @@
+"""A coroutine run to its end from ordinary code, also within a running loop."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from helpers.coroutines import finished
+
+
+async def twice(number: int) -> int:
+    await asyncio.sleep(0)
+    return 2 * number
+
+
+async def fails() -> None:
+    raise ZeroDivisionError("on purpose")
+
+
+def test_it_returns_what_the_coroutine_returns() -> None:
+    assert finished(twice(21)) == 42
+
+
+def test_it_raises_what_the_coroutine_raises() -> None:
+    with pytest.raises(ZeroDivisionError, match="on purpose"):
+        finished(fails())
+
+
+def test_it_works_where_a_loop_is_running() -> None:
+    async def within() -> int:
+        return finished(twice(4))
+
+    assert asyncio.run(within()) == 8
