@@ -22,7 +22,7 @@ def names_in_notebooks() -> list[str]:
     for path in COURSE.glob("notebooks/*.ipynb"):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "code":
-                found += re.findall(r'capture\([^)]*name="([^"]+)"', cell.source)
+                found += re.findall(r'\bname="(\d\d-[^"]+)"', cell.source)
                 found += re.findall(r'@recorded\(\s*"([^"]+)"', cell.source)
     return found
 
