@@ -14,8 +14,9 @@ from typing import Any
 
 from .child_process import Ended
 from .file_limit import room_for
-from .load import RATE, SECONDS, Crowd, Responses, progress_bar
+from .load import RATE, SECONDS, Crowd, Responses
 from .process_server import ServerProcess, serve_process
+from .progress_bars import PERCENT, progress_bar
 from .units import format_size, format_time
 
 RUNGS = (1, 10, 100, 1_000, 10_000)
@@ -149,7 +150,8 @@ def climb(
         end = f"The limit of open files allows {room:,} connections, not {max(rungs):,}."
     name = name or model.__name__
     done: list[Rung] = []
-    with progress_bar(sum(map(_work, planned)), name) as bar, serve_process(model) as server:
+    work = sum(map(_work, planned))
+    with progress_bar(work, name, 0.3, PERCENT) as bar, serve_process(model) as server:
         clients = Crowd(server.address)
         try:
             for rung in planned:

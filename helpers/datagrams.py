@@ -15,7 +15,8 @@ import time
 from collections.abc import Iterable
 
 from .linux import LINUX, SO_MEMINFO
-from .measure import Throughput, _check_label, _progress_bar, _whole
+from .measure import Throughput, _check_label, _whole
+from .progress_bars import progress_bar
 
 _DROPS = 8  # SK_MEMINFO_DROPS of linux/sock_diag.h: an index into an array of 32-bit numbers
 _TOO_LONG = "Each of these sizes is refused by this system as too long for a datagram."
@@ -68,7 +69,7 @@ def datagram_throughput(
     if not seconds > 0:
         raise ValueError(f"seconds must be above 0; got {seconds!r}.")
     measured: dict[int, tuple[float, float]] = {}
-    with _progress_bar(len(ordered), label, delay=1) as bar:
+    with progress_bar(len(ordered), label, delay=1) as bar:
         for size in ordered:
             for duration in (seconds / 5, seconds):  # the first to warm up
                 with contextlib.suppress(_TooLong):

@@ -23,8 +23,9 @@ from typing import Any, TypeVar
 
 from .kernel_state import TcpInfo, sample, tcp_info
 from .machine import NotHere
-from .measure import Latency, _progress_bar
+from .measure import Latency
 from .network import Host, Network
+from .progress_bars import progress_bar
 from .servers import discard
 
 FRAME = 1514  # bytes of a full Ethernet frame, without its check sequence
@@ -167,7 +168,7 @@ def side_by_side(function: Callable[[T], R], values: Iterable[T]) -> list[R]:
     For experiments that wait more than they compute. A bar shows how many are done.
     """
     values = list(values)
-    with ThreadPoolExecutor(len(values)) as pool, _progress_bar(len(values), "runs", 1) as bar:
+    with ThreadPoolExecutor(len(values)) as pool, progress_bar(len(values), "runs", 1) as bar:
         futures = [pool.submit(function, value) for value in values]
         pending = set(futures)
         while pending:

@@ -21,6 +21,7 @@ from . import lifetimes
 from .child_process import ChildProcess
 from .file_limit import room_for
 from .measure import Latency
+from .progress_bars import PERCENT, progress_bar
 from .units import format_time
 
 RATE = 2000  # requests a second: well below what any of the course's servers can do
@@ -128,7 +129,7 @@ class Crowd:
         if seconds < LONG:
             result = self._order(*order)
         else:
-            with progress_bar(rate * seconds, label) as bar:
+            with progress_bar(rate * seconds, label, 0.3, PERCENT) as bar:
                 result = self._order(*order, told=lambda done: bar.update(done - bar.n))
                 bar.update(bar.total - bar.n)
         times = tuple(array("q", base64.b64decode(result["times"])))
@@ -196,21 +197,10 @@ def crowd(address: Any, connections: int) -> Crowd:
     room_for(connections)
     clients = Crowd(address)
     try:
-        with progress_bar(connections, "clients") as bar:
+        with progress_bar(connections, "clients", 0.3, PERCENT) as bar:
             clients.grow(connections, lambda done: bar.update(done - bar.n))
             bar.update(clients.open - bar.n)
     except BaseException:
         clients.end()
         raise
     return clients
-
-
-def progress_bar(total: float, label: str) -> Any:
-    """A bar for the notebook or the terminal, gone when it is closed."""
-    from tqdm.auto import tqdm
-
-    class Bar(tqdm):
-        monitor_interval = 0  # otherwise tqdm leaves a thread behind, which wakes up at times
-
-    form = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}"
-    return Bar(total=total, desc=label, leave=False, delay=0.3, bar_format=form)

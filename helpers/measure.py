@@ -25,6 +25,7 @@ from itertools import pairwise
 from numbers import Integral
 from typing import Any
 
+from .progress_bars import progress_bar
 from .units import format_rate, format_size, format_time
 
 Address = tuple[str, int] | tuple[str, int, int, int] | str
@@ -147,7 +148,7 @@ def latency(call: Call, *, rounds: int = 2000, warmup: int = 200, label: str) ->
         pause = begun + 1_000_000_000
         while (done := _time_calls(call, samples, done, pause, warmup)) < len(samples):
             if bar is None:
-                bar = _progress_bar(len(samples), label)
+                bar = progress_bar(len(samples), label)
             bar.update(done - bar.n)
             # In a notebook another thread sends the bar's messages. Unless it is let
             # finish, the next rounds take up to 1 ms longer.
@@ -298,7 +299,7 @@ def throughput(
         raise ValueError(f"seconds and timeout must be above 0; got {seconds!r} and {timeout!r}.")
     open_connection = connect or (lambda where: _connect(where, timeout))
     rates = []
-    with _progress_bar(len(ordered), label, delay=1) as bar:
+    with progress_bar(len(ordered), label, delay=1) as bar:
         for size in ordered:
             message = b"x" * size  # not bytes(size): the kernel may keep zeros as one shared page
             for duration in (seconds / 5, seconds):  # the first to warm up
@@ -365,16 +366,6 @@ def _connect(address: Address, timeout: float) -> socket.socket:
         connection.close()
         raise
     return connection
-
-
-def _progress_bar(total: int, label: str, delay: float = 0) -> Any:
-    """A bar for the notebook or the terminal, gone when it is closed."""
-    from tqdm.auto import tqdm
-
-    class Bar(tqdm):
-        monitor_interval = 0  # otherwise tqdm leaves a thread behind, which wakes up at times
-
-    return Bar(total=total, desc=label, leave=False, delay=delay)
 
 
 def _check_label(label: str) -> None:

@@ -18,7 +18,10 @@ from typing import Self
 from .figures import new_figure, picture_of
 from .network import Network
 from .pictures import COLOURS, Picture
+from .progress_bars import PERCENT, progress_bar
 from .segments import read_segment
+
+STEP = 0.25  # seconds between two steps of the progress bar
 
 
 @dataclass(frozen=True)
@@ -124,14 +127,16 @@ class CutOff:
         for client in self._clients.values():
             poll.register(client, 0)  # errors are told without being asked for
         found: dict[str, tuple[float, OSError]] = {}
-        while (left := seconds - (time.time_ns() - self._cut_ns) / 1e9) > 0:
-            ready = poll.poll(1000 * left)
-            after = (time.time_ns() - self._cut_ns) / 1e9
-            for descriptor, _ in ready:
-                name = names[descriptor]
-                number = self._clients[name].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                found[name] = after, OSError(number, os.strerror(number))
-                poll.unregister(descriptor)
+        with progress_bar(seconds, "waiting", 0.3, PERCENT) as bar:
+            while (after := (time.time_ns() - self._cut_ns) / 1e9) < seconds:
+                bar.update(after - bar.n)
+                ready = poll.poll(1000 * min(seconds - after, STEP))
+                after = (time.time_ns() - self._cut_ns) / 1e9
+                for descriptor, _ in ready:
+                    name = names[descriptor]
+                    number = self._clients[name].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                    found[name] = after, OSError(number, os.strerror(number))
+                    poll.unregister(descriptor)
         return found
 
 

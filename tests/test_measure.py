@@ -53,7 +53,7 @@ def updates(monkeypatch: pytest.MonkeyPatch, clock: FakeTime) -> list[int]:
         bar.n += count
 
     bar = SimpleNamespace(n=0, update=update, close=lambda: shown.append(-1))
-    monkeypatch.setattr(measure, "_progress_bar", lambda *args, **kwargs: bar)
+    monkeypatch.setattr(measure, "progress_bar", lambda *args, **kwargs: bar)
     return shown
 
 
@@ -344,7 +344,7 @@ def test_bad_arguments_of_throughput_are_named(arguments: dict, message: str) ->
 
 def test_the_progress_bar_leaves_no_thread_behind() -> None:
     before = set(threading.enumerate())
-    with measure._progress_bar(3, "x") as bar:
+    with measure.progress_bar(3, "x") as bar:
         bar.update()
     assert set(threading.enumerate()) == before
 
