@@ -162,7 +162,7 @@ def _queue(net: Network, times: list[int]) -> list[tuple[int, int]]:
     return found
 
 
-def side_by_side(function: Callable[[T], R], values: Iterable[T]) -> list[R]:
+def at_once(function: Callable[[T], R], values: Iterable[T]) -> list[R]:
     """Call `function` with each value, all at the same time; give the results in that order.
 
     For experiments that wait more than they compute. A bar shows how many are done.

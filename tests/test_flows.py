@@ -9,7 +9,7 @@ import pytest
 
 from helpers import flows, plain_values, this_machine
 from helpers.flow_figures import rates_figure, windows_figure
-from helpers.flows import Flow, bulk, side_by_side
+from helpers.flows import Flow, bulk, at_once
 from helpers.kernel_state import TcpInfo
 from helpers.machine import NotHere
 from helpers.network import Network
@@ -42,7 +42,7 @@ def test_throughput_falls_with_loss_within_the_predicted_factor() -> None:
 
     def holds() -> bool:
         losses = (0.005, 0.02)
-        found = side_by_side(run, losses)
+        found = at_once(run, losses)
         law = [1448 * 8 / 0.020 * (1.1 / p) ** 0.5 for p in losses]
         return found[0] > 1.3 * found[1] and all(
             1 / 2.5 < f / w < 2.5 for f, w in zip(found, law, strict=True)
@@ -106,10 +106,10 @@ def test_rates_over_time_and_their_picture() -> None:
         rates_figure()
 
 
-def test_side_by_side_keeps_the_order_and_the_error() -> None:
-    assert side_by_side(lambda n: n * n, [3, 1, 2]) == [9, 1, 4]
+def test_at_once_keeps_the_order_and_the_error() -> None:
+    assert at_once(lambda n: n * n, [3, 1, 2]) == [9, 1, 4]
     with pytest.raises(ZeroDivisionError):
-        side_by_side(lambda n: 1 // n, [1, 0])
+        at_once(lambda n: 1 // n, [1, 0])
 
 
 def test_jains_index() -> None:
