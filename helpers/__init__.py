@@ -9,8 +9,6 @@
     network      private hosts with real kernel TCP, joined by wires that are Python
     experiments  what needs a private network: run here, or played from a recording
     exhibits     failures caused on purpose, with their packets
-    silences     a cut wire: what is still sent, and when a program is told
-    storms       many clients that try again, simulated
     visitors     clients while a service is replaced, or held up
     measure      latency and throughput
     process_server your server, in a process of its own
@@ -18,6 +16,8 @@
     climbs       one server with ever more connections, and what that costs
     timelines    who waits for what, a row for each client
     figures      measurements as pictures
+    silences     a cut wire: what is still sent, and when a program is told
+    storms       many clients that try again, simulated
     ways         many ways of carrying bytes, a row for each
     byte_maps    a packet, field by field and byte by byte
     byte_axis    a stream, and where it was cut
@@ -73,7 +73,7 @@ from .servers import discard, echo, serve_asyncio, serve_tcp, serve_udp, serve_u
 from .silences import CutOff, silence_figure
 from .storms import storm, storm_figure
 from .timelines import take_turns, timeline
-from .visitors import Service, fifth_client, visited
+from .visitors import Service, fifth_client, read_line, visited
 from .ways import compare_ways, goodput
 from .work import busy
 
@@ -115,6 +115,7 @@ __all__ = [
     "picture_of",
     "predict",
     "progress",
+    "read_line",
     "reconstruct",
     "record_calls",
     "recorded",

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from . import recordings
+from . import lifetimes, recordings
 from .capture import CHOICE
 from .machine import NotHere
 from .packets import RECORDING
@@ -47,6 +47,7 @@ class Experiment(Generic[P, R]):
         self.name = name
         self.note = "Not run yet."
         self._function = function
+        self._said: object = None  # the run of a cell that was told of the recording
         self._signature = inspect.signature(function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -72,7 +73,10 @@ class Experiment(Generic[P, R]):
         except LookupError as error:
             raise NotHere(f"{why} {error}") from None
         self.note = recording.note
-        print(f"Played, not run. {why}\n{recording.note}")
+        run = lifetimes.this_cell()[1]
+        if run != self._said or run is None:  # once, where a cell plays it again and again
+            print(f"Played, not run. {why}\n{recording.note}")
+        self._said = run
         return recording.value
 
 

@@ -69,7 +69,8 @@ def layer_bar(*packets: Any, labels: Sequence[str] = ()) -> Picture:
     axes.set_yticks(range(len(packets)), shown)
     axes.invert_yaxis()
     axes.set(xlabel="Bytes of the frame", ylabel="Packet")
-    figure.legend(loc="outside upper left", ncols=5)
+    # Long names, such as "Fragment Header", would push the last one off the figure.
+    figure.legend(loc="outside upper left", ncols=5 if len("".join(names)) < 32 else 3)
     many = "One packet" if len(packets) == 1 else f"{len(packets)} packets"
     return picture_of(
         figure,

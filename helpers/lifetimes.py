@@ -31,7 +31,7 @@ history: list[str] = []
 
 def remember(thing: object, stop: Callable[[], None], description: str) -> None:
     """Note that `thing` runs until `stop()`; end what an earlier run of this cell started."""
-    cell, run = _this_cell()
+    cell, run = this_cell()
     for old in running():
         if cell is not None and old.cell == cell and old.run != run:
             old.stop()
@@ -56,7 +56,7 @@ def stop_all() -> None:
         old.stop()
 
 
-def _this_cell() -> tuple[str | None, str | None]:
+def this_cell() -> tuple[str | None, str | None]:
     """The running cell's id and this run's own number; None where there is no notebook."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None

@@ -16,6 +16,19 @@ from .pictures import Picture
 MOST = 40
 IGMP = 2  # of IPv4's protocol field; scapy's own layer for it is not loaded
 
+# The types of ICMPv6 that a private network sees: RFC 4443, RFC 4861, RFC 3810.
+_ICMPV6 = {
+    1: "destination unreachable",
+    2: "packet too big",
+    3: "time exceeded",
+    128: "echo request",
+    129: "echo reply",
+    133: "router solicitation",
+    134: "router advertisement",
+    135: "neighbor solicitation",
+    136: "neighbor advertisement",
+    143: "multicast listener report",
+}
 _FLAGS = {"F": "FIN", "S": "SYN", "R": "RST", "P": "PSH", "A": "ACK", "U": "URG"}
 _HEADS = ("", "since the first", "from", "to", "what", "on the wire")
 
@@ -58,6 +71,13 @@ def describe(packet: Packet) -> str:
     ip = layers.getlayer("IP")
     if ip is not None and (ip.frag or ip.flags.MF):
         return _fragment(ip)
+    if layers.haslayer("IPv6ExtHdrFragment"):
+        part = layers["IPv6ExtHdrFragment"]
+        more = "more follow" if part.m else "the last"
+        return f"IPv6 fragment: from byte {8 * part.offset:,} on, {more}"
+    icmpv6 = next((layer for layer in layers.iterpayloads() if "ICMPv6" in layer.name), None)
+    if icmpv6 is not None and getattr(icmpv6, "type", None) in _ICMPV6:
+        return f"ICMPv6 {_ICMPV6[icmpv6.type]}"  # and not the packet that an error quotes
     if layers.haslayer("TCP"):
         flags = ", ".join(_FLAGS.get(letter, letter) for letter in str(layers["TCP"].flags))
         return f"TCP {flags}; {data}" if payload_length(layers) else f"TCP {flags}"

@@ -23,10 +23,11 @@ from .servers import serve_tcp
 
 WORK = 0.02  # seconds that a service needs for each request
 VISITORS = 8
-BEFORE, AFTER = 0.25, 0.35  # seconds of visits around a restart
+BEFORE, AFTER = 0.2, 0.3  # seconds of visits around a restart
 TICK = 0.01  # seconds until a service that waits for clients notices that it is to end
 SLOW = 4  # workers, and as many clients that keep them
 PACE = 0.05  # seconds between two bytes of a slow client
+PATIENCE = 5  # seconds that a visitor waits for a connection, and for an answer
 
 
 class Service(threading.Thread):
@@ -78,7 +79,7 @@ class Service(threading.Thread):
 def visited(restart: Callable[[Service], Service]) -> dict[str, int]:
     """What became of all requests while `restart(old)` replaced a service by another.
 
-    Eight visitors ask again and again for 0.6 seconds, each time on a new connection.
+    Eight visitors ask again and again for half a second, each time on a new connection.
 
     Returns
     -------
@@ -108,7 +109,7 @@ def visited(restart: Callable[[Service], Service]) -> dict[str, int]:
 def _visit(address: tuple[str, int], until: float, outcomes: list[str]) -> None:
     while time.monotonic() < until:
         try:
-            with socket.create_connection(address, timeout=1) as client:
+            with socket.create_connection(address, timeout=PATIENCE) as client:
                 client.sendall(b"hello")
                 outcomes.append("answered" if client.recv(100) else "no answer")
         except OSError as error:
@@ -143,3 +144,21 @@ def fifth_client(handler: Callable[[socket.socket], object], patience: float = 1
             if select.select([fifth], [], [], PACE)[0]:
                 return waited
     return None
+
+
+def read_line(conn: socket.socket, limit: Callable[[], float]) -> bytes:
+    """Read until the end of a line; before each `recv`, the timeout becomes `limit()` seconds.
+
+    TimeoutError if that is not above 0. ConnectionError if the stream ends before the line.
+    """
+    data = b""
+    while not data.endswith(b"\n"):
+        seconds = limit()
+        if seconds <= 0:
+            raise TimeoutError("the deadline has passed")
+        conn.settimeout(seconds)
+        part = conn.recv(100)
+        if not part:
+            raise ConnectionError("the stream ended within a line")
+        data += part
+    return data

@@ -9,7 +9,7 @@ import pytest
 
 from helpers import flows, plain_values, this_machine
 from helpers.flow_figures import rates_figure, windows_figure
-from helpers.flows import Flow, bulk, at_once
+from helpers.flows import Flow, at_once, bulk
 from helpers.kernel_state import TcpInfo
 from helpers.machine import NotHere
 from helpers.network import Network

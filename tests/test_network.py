@@ -417,7 +417,7 @@ def test_where_it_is_not_allowed_one_sentence_says_why(monkeypatch: pytest.Monke
 
 def test_an_earlier_run_of_the_same_cell_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = iter([("cell", "1"), ("cell", "2")])
-    monkeypatch.setattr(lifetimes, "_this_cell", lambda: next(runs))
+    monkeypatch.setattr(lifetimes, "this_cell", lambda: next(runs))
     first = Network()
     second = Network()
     monkeypatch.undo()

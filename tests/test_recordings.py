@@ -23,6 +23,9 @@ def names_in_notebooks() -> list[str]:
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "code":
                 found += re.findall(r'\bname="(\d\d-[^"]+)"', cell.source)
+                # This records each step, and then all of them.
+                steps = re.findall(r'call_by_call\(.*name="([^"]+)"', cell.source)
+                found += [f"{name}-whole" for name in steps]
                 found += re.findall(r'@recorded\(\s*"([^"]+)"', cell.source)
     return found
 

@@ -315,7 +315,7 @@ def test_wrong_numbers_get_a_sentence() -> None:
 
 def test_running_a_cell_again_stops_what_it_had_started(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = [("cell 1", "run 1")]
-    monkeypatch.setattr(lifetimes, "_this_cell", lambda: cell[0])
+    monkeypatch.setattr(lifetimes, "this_cell", lambda: cell[0])
     first = serve_tcp(echo)
     beside = serve_tcp(echo)
     cell[0] = ("cell 2", "run 1")

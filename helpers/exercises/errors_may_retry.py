@@ -69,7 +69,8 @@ Return True or False. Four errors would come again and again, so never retry the
 too long, an address that is in use, one that is not available, a name that does not exist.
 """,
     starter='''\
-import errno, socket
+import errno
+import socket
 
 NEVER = {errno.EMSGSIZE, errno.EADDRINUSE, errno.EADDRNOTAVAIL}
 
@@ -87,7 +88,8 @@ def may_retry(error, phase, idempotent):
         "come in both.",
     ),
     solution="""\
-import errno, socket
+import errno
+import socket
 
 def may_retry(error, phase, idempotent):
     if isinstance(error, socket.gaierror):
@@ -98,31 +100,36 @@ def may_retry(error, phase, idempotent):
 """,
     wrong={
         "always": """\
-import errno, socket
+import errno
+import socket
 
 def may_retry(error, phase, idempotent):
     return True
 """,
         "by type alone": """\
-import errno, socket
+import errno
+import socket
 
 def may_retry(error, phase, idempotent):
     return isinstance(error, (ConnectionError, TimeoutError))
 """,
         "only idempotent ones": """\
-import errno, socket
+import errno
+import socket
 
 def may_retry(error, phase, idempotent):
     return idempotent
 """,
         "forgets bugs": """\
-import errno, socket
+import errno
+import socket
 
 def may_retry(error, phase, idempotent):
     return phase == "connect" or idempotent
 """,
         "all names alike": """\
-import errno, socket
+import errno
+import socket
 
 def may_retry(error, phase, idempotent):
     if isinstance(error, socket.gaierror):
