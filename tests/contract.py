@@ -7,6 +7,7 @@ after the last: they tell what ran in that kernel, and what was left of it.
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -16,6 +17,8 @@ from typing import Any
 
 import nbformat
 
+from helpers.capture import CHOICE
+from helpers.packets import RECORDING
 from helpers.record import execute
 
 MOST_LINES = 25
@@ -26,6 +29,21 @@ import psutil as _psutil, threading as _threading
 _process = _psutil.Process()
 _sockets_before = {(c.laddr, c.raddr) for c in _process.net_connections("all") if c.laddr}
 _threads_before = set(_threading.enumerate())
+"""
+# A machine that is not Linux, as far as that can be had on Linux: what is imported before is
+# left alone. Set where the tests are to run with recordings only.
+ELSEWHERE = """
+import asyncio, multiprocessing, os, socket, ssl, subprocess, sys, tempfile
+import hypothesis, ipywidgets, matplotlib, numpy, psutil, scapy.all, scapy.layers.inet6, tqdm.auto
+for _module, _names in {
+    socket: "AF_NETLINK AF_PACKET IPV6_RECVERR IP_RECVERR MSG_ERRQUEUE SO_BINDTODEVICE SO_MARK "
+            "TCP_CONGESTION TCP_CORK TCP_INFO TCP_KEEPIDLE TCP_QUICKACK TCP_USER_TIMEOUT",
+    os: "eventfd memfd_create sched_getaffinity sched_setaffinity setns unshare",
+}.items():
+    for _name in _names.split():
+        if hasattr(_module, _name):
+            delattr(_module, _name)
+sys.platform = "darwin"
 """
 AFTER = """
 import gc as _gc, json as _json
@@ -63,7 +81,9 @@ class Run:
 def run(notebook: Any, folder: Path, environment: dict[str, str] | None = None) -> Run:
     """Execute a copy of the notebook in a fresh kernel, in `folder`."""
     copy = nbformat.from_dict(json.loads(json.dumps(notebook)))
-    copy.cells.insert(0, nbformat.v4.new_code_cell(BEFORE))
+    elsewhere = os.environ.get(CHOICE) == RECORDING
+    before = ELSEWHERE + BEFORE if elsewhere else BEFORE
+    copy.cells.insert(0, nbformat.v4.new_code_cell(before))
     copy.cells.append(nbformat.v4.new_code_cell(AFTER))
     execute(copy, folder, environment, go_on=True)
     told = json.loads(copy.cells[-1].outputs[0]["text"])
