@@ -11,6 +11,7 @@
     exhibits     failures caused on purpose, with their packets
     visitors     clients while a service is replaced, or held up
     measure      latency and throughput
+    own_server   a server that you wrote whole, from accept() on
     process_server your server, in a process of its own
     load         many clients for a server, in an open loop
     climbs       one server with ever more connections, and what that costs
@@ -63,6 +64,7 @@ from .loop_servers import serve_loop
 from .machine import this_machine
 from .measure import latency, throughput
 from .network import Network
+from .own_server import own_server
 from .practice import check, hint, solution
 from .predictions import predict
 from .process_server import serve_process
@@ -112,6 +114,7 @@ __all__ = [
     "layer_sizes",
     "new_figure",
     "one_name",
+    "own_server",
     "picture_of",
     "predict",
     "progress",

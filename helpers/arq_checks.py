@@ -3,7 +3,8 @@
 Learner's sender and reference live through the same story: at each step both are told the
 same and must ask for the same pieces. A story is a list of fates, one for each datagram that
 is put on the wire. hypothesis looks for the shortest one that ends in disagreement, and the
-learner sees it as the calls that were made, so that it can be repeated by hand.
+learner sees it as the calls that were made, so that it can be repeated by hand, and as a
+ladder (`helpers.story_ladders`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from .arq import Buffering, InOrder, Receiver, Sender
-from .findings import Finding, call, smallest_finding
+from .findings import Failed, Finding, call, short, smallest_finding
+from .story_ladders import Telling
 
 FINE, LOST, ACK_LOST, TWICE, LATE, ACK_LATE = range(6)
 FATES = (FINE, LOST, ACK_LOST, TWICE, LATE, ACK_LATE)
@@ -47,10 +49,15 @@ def examine_sender(
         How the learner's is made, for the trace: "GoBackN(count=3, window=2)".
     """
     trace = [f"sender = {called}"]
+    told = Telling()
     receiver: Receiver = InOrder() if cumulative else Buffering()
-    theirs = call(make, story.pieces, story.window, shown=trace[0])
+    try:
+        theirs = call(make, story.pieces, story.window, shown=trace[0])
+    except Failed as failed:
+        raise failed.after(told.wrong("sender", called, "no error")) from failed
     ours = reference(story.pieces, story.window)
     acked: set[int] = set()
+    early: set[int] = set()  # what has come to a receiver that keeps it
     highest = -1
     clock, number = 0, 0
     coming: list[tuple[int, int, str, int, int]] = []  # a heap: when, number, what, n, fate
@@ -58,10 +65,15 @@ def examine_sender(
 
     def ask(event: str, *arguments: int) -> Finding | None:
         nonlocal number, highest
-        shown = f"sender.{event}({', '.join(map(str, arguments))})"
+        bare = f"{event}({', '.join(map(str, arguments))})"
+        shown = f"sender.{bare}"
+        marked = f"time-out: {bare}" if event == "on_timeout" else bare
         wanted = getattr(ours, event)(*arguments)
         # Each step is short: the trace so far is what the learner has to see.
-        got = call(getattr(theirs, event), *arguments, shown="\n".join([*trace, shown]))
+        try:
+            got = call(getattr(theirs, event), *arguments, shown="\n".join([*trace, shown]))
+        except Failed as failed:
+            raise failed.after(told.wrong("sender", f"{marked} fails", f"{wanted}")) from failed
         trace.append(f"{shown} → {got!r}")
         if not isinstance(got, list) or got != wanted:
             return Finding(
@@ -69,15 +81,21 @@ def examine_sender(
                 "\n          ".join(trace),
                 expected=wanted,
                 got=got,
+                story=told.wrong_pieces(f"{marked} → {short(got)}", wanted, got),
             )
+        told.call("sender", f"{marked} → {got}")
         for n in got:
             highest = max(highest, n)
             fate = next(fates, FINE)
             if fate != FINE:
                 trace.append(f"    # piece {n}: {_IN_WORDS[fate]}")
             delay = TRIP + (BEHIND if fate == LATE else 0)
-            for _ in range(0 if fate == LOST else 2 if fate == TWICE else 1):
+            if fate == LOST:
+                told.sends("sender", f"piece {n}", lost=True)
+            for copy in range(0 if fate == LOST else 2 if fate == TWICE else 1):
                 number += 1
+                doubled = ", doubled by the network" if copy else ""
+                travels[number] = told.sends("sender", f"piece {n}{doubled}")
                 heappush(coming, (clock + delay, number, "piece", n, fate))
             # A timer of its own for each time a piece is sent; the last one counts.
             number += 1
@@ -86,15 +104,27 @@ def examine_sender(
         return None
 
     timers: dict[int, int] = {}
+    travels: dict[int, int] = {}  # of what travels, by its number: its place in the story
     finding = ask("start")
     for _ in range(MOST_STEPS):
         if finding or not coming:
             break
         clock, serial, what, n, fate = heappop(coming)
+        told.waits_until(clock)
+        if serial in travels:
+            told.arrives(travels[serial])
         if what == "piece":
+            before = len(receiver.delivered)
+            new = n >= before and n not in early
             ack = receiver.on_piece(n, b"%d" % n)
+            now = len(receiver.delivered)
+            early.update([] if cumulative else [n])
+            told.call("receiver", _taken(before, now, kept=new and not cumulative))
+            ack_text = f"ACK {ack}" if cumulative else f"ACK of {ack}"
+            sent_ack = told.sends("receiver", ack_text, lost=fate == ACK_LOST)
             if fate != ACK_LOST:
                 number += 1
+                travels[number] = sent_ack
                 delay = TRIP + (BEHIND if fate == ACK_LATE else 0)
                 heappush(coming, (clock + delay, number, "ack", ack, FINE))
         elif what == "ack":
@@ -103,6 +133,13 @@ def examine_sender(
         elif timers[n] == serial and n not in acked:
             finding = ask("on_timeout", n)
     return finding
+
+
+def _taken(before: int, now: int, *, kept: bool) -> str:
+    """What the receiver did with a piece, by what it had handed on before and has now."""
+    if now > before:
+        return f"hands on {', '.join(map(str, range(before, now)))}"
+    return f"keeps it: {before} is missing" if kept else "drops it"
 
 
 _IN_WORDS = {
@@ -138,20 +175,18 @@ def _what_is_wrong(
     if event == "on_timeout":
         if not got:
             return (
-                f"resends_after_timeout: piece {arguments[0]} was sent, nobody acknowledged it, "
-                f"its time is up, and {name} sends nothing."
+                f"retransmits_after_timeout: piece {arguments[0]} was sent, nobody acknowledged "
+                f"it, its time is up, and {name} sends nothing."
             )
         return (
-            f"resends_after_timeout: after the timer of piece {arguments[0]}, {name} must send "
+            f"retransmits_after_timeout: after the timer of piece {arguments[0]}, {name} must send "
             f"{_pieces(wanted)}, and sends {_pieces(got)}."
         )
     new = [n for n in got if n > highest]
     if new != sorted(set(new)) or (new and new[0] != highest + 1):
         return f"in_order: the next piece is {highest + 1}, and {name} sends {_pieces(got)}."
     if len(got) > len(wanted):
-        return (
-            f"keeps_to_the_window: {name} may send {_pieces(wanted)} now, and sends {_pieces(got)}."
-        )
+        return f"stops_at_window: {name} may send {_pieces(wanted)} now, and sends {_pieces(got)}."
     if event == "start":
         return f"starts: {name} begins with {_pieces(wanted)}, and sends {_pieces(got)}."
     return (

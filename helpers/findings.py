@@ -23,10 +23,10 @@ import os
 import reprlib
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .sandbox import Stopped, time_limit, why
 
@@ -51,6 +51,35 @@ class _Short(reprlib.Repr):
         return repr(value) if whole else f"{value[:24]!r}… ({len(value):,} bytes)"
 
 
+class Step(NamedTuple):
+    """One thing in a story between a sender and a receiver (`helpers.story_ladders`).
+
+    Attributes
+    ----------
+    what : str
+        "piece" or "ack": what travels. "call": what an end was told and answered; "wrong": such
+        an answer that is not the one "expected".
+    side : str
+        "sender" or "receiver": where it happens, or begins.
+    text : str
+        In a few words.
+    begins : float
+        When, in rows of the drawing.
+    ends : float, optional
+        When what travels arrives; None: not in this story.
+    fate : str
+        "", or of what travels: "lost", "on its way" when the story ends, "missing" (the one that
+        should have been sent) or "unwanted" (the one that should not).
+    """
+
+    what: str
+    side: str
+    text: str
+    begins: float
+    ends: float | None = None
+    fate: str = ""
+
+
 @dataclass(frozen=True)
 class Finding:
     """What is wrong with an answer, on the smallest input that shows it.
@@ -66,6 +95,8 @@ class Finding:
         other, with the bytes that differ marked. Anything else: as Python writes it.
     packet : bytes, optional
         The frame concerned, shown as a byte map.
+    story : list of Step, optional
+        What happened between a sender and a receiver, shown as a ladder.
     """
 
     message: str
@@ -73,6 +104,7 @@ class Finding:
     expected: Any = None
     got: Any = None
     packet: bytes | None = None
+    story: list[Step] | None = None
 
     @property
     def both_bytes(self) -> bool:
@@ -99,6 +131,7 @@ class Finding:
             expected=None if bare["expected"] is None else read(bare["expected"]),
             got=None if bare["got"] is None else read(bare["got"]),
             packet=bare["packet"] and bytes.fromhex(bare["packet"]),
+            story=bare["story"] and [Step(*step) for step in bare["story"]],
         )
 
 
@@ -116,6 +149,10 @@ class Failed(Exception):
         super().__init__(finding.message)
         self.finding = finding
         self.stopped = stopped  # its time was up, or it printed without end
+
+    def after(self, story: list[Step]) -> Failed:
+        """The same, with what had happened before the call."""
+        return Failed(replace(self.finding, story=story), stopped=self.stopped)
 
 
 def call(

@@ -16,8 +16,9 @@ import socket
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -26,13 +27,14 @@ from .machine import NotHere
 from .measure import Latency
 from .network import Host, Network
 from .progress_bars import progress_bar
-from .servers import discard
+from .server_threads import Server
+from .servers import discard, serve_tcp
 
 FRAME = 1514  # bytes of a full Ethernet frame, without its check sequence
 EVERY = 0.010  # seconds between two samples
 _KEPT = (
     "state", "rto", "snd_mss", "rtt", "min_rtt", "snd_ssthresh", "snd_cwnd", "total_retrans",
-    "bytes_acked", "notsent_bytes",
+    "bytes_acked", "notsent_bytes", "snd_wnd",
 )  # fmt: skip
 
 
@@ -96,6 +98,8 @@ def bulk(
     warm_up: float = 0.3,
     after: float = 0.0,
     label: str = "",
+    sndbuf: int = 0,
+    rcvbuf: int = 0,
 ) -> Flow:
     """Send from host a to host b as fast as TCP allows; the receiver throws all away.
 
@@ -109,6 +113,9 @@ def bulk(
         Seconds at the beginning that do not count for the goodput.
     after : float
         Seconds to wait before it connects.
+    sndbuf, rcvbuf : int
+        SO_SNDBUF of the sender and SO_RCVBUF of the receiver, in bytes, set before they connect
+        (socket(7): Linux doubles both). 0: the kernel chooses, and adapts them.
 
     Raises
     ------
@@ -116,8 +123,10 @@ def bulk(
         If this machine's kernel does not have, or not allow, that congestion control.
     """
     time.sleep(after)
-    with net.b.serve_tcp(discard) as server, net.a.socket() as client:
+    with _sink(net.b, rcvbuf) as server, net.a.socket() as client:
         choose(client, algorithm)
+        if sndbuf:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
         client.connect(server.address)
         client.settimeout(EVERY)
         with sample(lambda: _thin(tcp_info(client)), every=EVERY) as samples:
@@ -135,6 +144,21 @@ def bulk(
     acked = (seen[-1][1].bytes_acked or 0) - (first[1].bytes_acked or 0)
     goodput = 8e9 * acked / max(seen[-1][0] - first[0], 1)
     return Flow(label or algorithm, goodput, seen, _queue(net, [at for at, _ in seen]))
+
+
+@contextmanager
+def _sink(host: Host, rcvbuf: int) -> Iterator[Server]:
+    """A server that throws all away. The connections inherit the listener's SO_RCVBUF."""
+    if not rcvbuf:
+        with host.serve_tcp(discard) as server:
+            yield server
+        return
+    with host.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        listener.bind((host.ipv4, 0))
+        listener.listen()
+        with serve_tcp(discard, listener=listener) as server:
+            yield server
 
 
 def choose(sock: socket.socket, algorithm: str) -> None:

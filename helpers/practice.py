@@ -218,7 +218,7 @@ class Verdict:
         body = "".join(paragraph(text) for text in (self._said(), *self.notices))
         if self.finding:
             body += preformatted("\n".join(_compared(self.finding)))
-            body += _packet_picture(self.finding)
+            body += _packet_picture(self.finding) + _story_picture(self.finding)
         if self.printed:
             body += (
                 f"<details><summary>What your code printed</summary>{preformatted(self.printed)}"
@@ -279,6 +279,14 @@ def _packet_picture(finding: Finding) -> str:
 
     picture: Picture = byte_map(finding.packet)
     return picture._repr_html_()
+
+
+def _story_picture(finding: Finding) -> str:
+    if not finding.story:
+        return ""
+    from .story_ladders import story_ladder
+
+    return story_ladder(finding.story)._repr_html_()
 
 
 def _with_buttons(key: str, status: str, page: str) -> list[Any]:

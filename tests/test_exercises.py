@@ -103,6 +103,59 @@ def test_a_packet_with_options_is_shown_to_who_ignores_them() -> None:
     assert 'data-picture="byte map"' in verdict.html()
 
 
+TRANSPORTS = ("07-stop-and-wait", "07-go-back-n", "07-selective-repeat", "07-reassembler")
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"), [case for case in WRONG if case.values[0].key in TRANSPORTS]
+)
+def test_a_failure_of_the_learners_transport_names_a_behaviour_and_has_a_ladder(
+    asked: Exercise, code: str
+) -> None:
+    verdict = verdict_on(asked, code)
+    assert verdict.finding is not None
+    assert re.match(r"[a-z_]+: ", verdict.finding.message)
+    story = verdict.finding.story
+    assert story is not None
+    assert {"wrong", "expected"} <= {step.what for step in story}
+    page = verdict.html()
+    assert 'data-picture="story"' in page
+    assert asked.name in page
+    assert ('data-fate="lost"' in page) == any(step.fate == "lost" for step in story)
+
+
+def test_the_transports_checks_name_these_behaviours() -> None:
+    named = set()
+    for key in TRANSPORTS:
+        for code in exercise(key).wrong.values():
+            finding = verdict_on(exercise(key), code).finding
+            assert finding is not None
+            named.add(finding.message.partition(":")[0])
+    wanted = {"retransmits_after_timeout", "does_not_deliver_twice", "stops_at_window"}
+    assert wanted <= named
+
+
+@pytest.mark.parametrize("key", TRANSPORTS)
+def test_a_transport_that_raises_or_loops_has_a_ladder_too(key: str) -> None:
+    asked = exercise(key)
+    if key == "07-reassembler":
+        at, wanted = "        self.early[n] = data\n", "on_piece(0) fails"
+    else:
+        at, wanted = "    def start(self):\n", "start() fails"
+    for trouble in ("raise RuntimeError('oh')", "while True: pass"):
+        inside = f"{at}        {trouble}\n"
+        assert at in asked.solution
+        finding = verdict_on(asked, asked.solution.replace(at, inside)).finding
+        assert finding is not None
+        assert finding.story is not None
+        assert wanted in [step.text for step in finding.story]
+    made = asked.solution.replace("        self.", "        self.nothing.", 1)
+    finding = verdict_on(asked, made).finding
+    assert finding is not None
+    assert finding.story is not None
+    assert finding.story[0].what == "wrong"
+
+
 def test_the_frames_of_the_exercises_are_what_scapy_would_send() -> None:
     from scapy.layers.l2 import Ether
 

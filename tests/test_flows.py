@@ -115,3 +115,19 @@ def test_at_once_keeps_the_order_and_the_error() -> None:
 def test_jains_index() -> None:
     assert flows.jain([3, 3, 3]) == pytest.approx(1)
     assert flows.jain([5, 0, 0, 0]) == pytest.approx(1 / 4)
+
+
+@private
+def test_a_small_window_limits_a_flow_and_a_small_send_buffer_too() -> None:
+    def run(buffers: dict[str, int]) -> Flow:
+        with Network(rate=10e6, delay=0.020) as net:
+            return bulk(net, seconds=1.0, **buffers)
+
+    def holds() -> bool:
+        by_window, by_sender, free = at_once(run, [{"rcvbuf": 16_384}, {"sndbuf": 8_192}, {}])
+        window = by_window.samples[-1][1].snd_wnd or 0
+        assert window < 65_536
+        assert by_window.goodput < 1.1 * window * 8 / 0.040
+        return max(by_window.goodput, by_sender.goodput) < 0.7 * free.goodput
+
+    in_some_trial(holds)

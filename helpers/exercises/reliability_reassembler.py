@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ..arq import Buffering
-from ..findings import Finding, call, smallest_finding
+from ..findings import Failed, Finding, call, short, smallest_finding
+from ..story_ladders import Telling
 from . import Exercise
 
 
 def examine(make: Any, arrivals: list[int]) -> Finding | None:
     trace = ["receiver = Reassembler()"]
-    theirs, ours = call(make, shown=trace[0]), Buffering()
+    told = _Arrivals(arrivals)
+    try:
+        theirs, ours = call(make, shown=trace[0]), Buffering()
+    except Failed as failed:
+        raise failed.after(told.wrong("receiver", "Reassembler() fails", "no error")) from failed
     for n in arrivals:
         data = b"piece %d" % n
         trace.append(f"receiver.on_piece({n}, {data!r})")
         shown = "\n          ".join(trace)
+        told.comes(n)
+        before = len(ours.delivered)
         ack = ours.on_piece(n, data)
-        got = call(theirs.on_piece, n, data, shown=shown)
+        wanted = _handed_on(range(before, len(ours.delivered)))
+        try:
+            got = call(theirs.on_piece, n, data, shown=shown)
+        except Failed as failed:
+            story = told.wrong("receiver", f"on_piece({n}) fails", wanted)
+            raise failed.after(story) from failed
         delivered = getattr(theirs, "delivered", None)
         if delivered != ours.delivered:
             return Finding(
@@ -25,6 +38,7 @@ def examine(make: Any, arrivals: list[int]) -> Finding | None:
                 f"{shown}; receiver.delivered",
                 expected=list(ours.delivered),
                 got=delivered,
+                story=told.wrong("receiver", _did(delivered, before), wanted),
             )
         if got != ack:
             return Finding(
@@ -33,15 +47,48 @@ def examine(make: Any, arrivals: list[int]) -> Finding | None:
                 shown,
                 expected=ack,
                 got=got,
+                story=told.wrong("receiver", f"returns {short(got)}", f"ACK of {n}"),
             )
+        told.call("receiver", wanted)
+        told.arrives(told.sends("receiver", f"ACK of {n}"), later=1.6)
     return None
+
+
+class _Arrivals(Telling):
+    """The story of pieces that were sent in order, and arrive in any order."""
+
+    def __init__(self, arrivals: list[int]) -> None:
+        super().__init__()
+        self._first = {
+            n: self.sends("sender", f"piece {n}") for n in range(max(arrivals, default=-1) + 1)
+        }
+        for n in set(self._first) - set(arrivals):
+            self.loses(self._first[n])
+
+    def comes(self, n: int) -> None:
+        again = None if n in self._first else self.sends("sender", f"piece {n} again")
+        self.rest(1.6)
+        self.arrives(self._first.pop(n) if again is None else again)
+
+
+def _handed_on(numbers: Iterable[int]) -> str:
+    handed = ", ".join(map(str, numbers))
+    return f"hands on {handed}" if handed else "hands on nothing"
+
+
+def _did(delivered: object, before: int) -> str:
+    """What the learner's receiver handed on now."""
+    if not isinstance(delivered, list):
+        return "has no list `delivered`"
+    new = [piece.decode() for piece in delivered[before:] if isinstance(piece, bytes)]
+    return _handed_on(int(piece.split()[-1]) for piece in new if piece[-1:].isdigit())
 
 
 def _wrong(got: object, expected: list[bytes], n: int) -> str:
     if not isinstance(got, list):
         return "Reassembler needs an attribute `delivered`, a list, from the beginning on."
     if len(set(got)) < len(got):
-        return "delivers_once: Reassembler hands a piece on twice; it came twice."
+        return "does_not_deliver_twice: Reassembler hands a piece on twice; it came twice."
     if len(got) < len(expected):
         return (
             f"delivers_when_the_gap_closes: piece {n} came, and so piece {len(got)} can be "
@@ -130,6 +177,21 @@ class Reassembler:
     def on_piece(self, n, data):
         self.early[n] = data
         if len(self.delivered) in self.early:
+            self.delivered.append(self.early.pop(len(self.delivered)))
+        return n
+""",
+        "hands on again what comes twice": """\
+class Reassembler:
+    def __init__(self):
+        self.delivered = []
+        self.early = {}
+
+    def on_piece(self, n, data):
+        if n > len(self.delivered):
+            self.early[n] = data
+            return n
+        self.delivered.append(data)
+        while len(self.delivered) in self.early:
             self.delivered.append(self.early.pop(len(self.delivered)))
         return n
 """,

@@ -32,7 +32,9 @@ of sockets or clocks. Each method returns a list: the numbers of the pieces to s
 - `on_timeout(n)`: piece `n` was sent, and its time is up.
 
 One piece is under way at a time. Duplicates make ACKs come twice, or late: an ACK that says
-nothing new must not make you send. The check loses, doubles and delays datagrams for you.
+nothing new must not make you send. The check loses, doubles and delays datagrams for you. It names
+the behaviour that is missing, such as `retransmits_after_timeout` or `stops_at_window`, and draws
+what happened.
 """,
     starter='''\
 class StopAndWait:

@@ -86,7 +86,7 @@ def compare(
         reply = replies[number] if number < len(replies) else b""
         if reply == chunk.upper():
             continue
-        sides = {"expected": chunk.upper(), "got": reply}
+        sides: dict[str, Any] = {"expected": chunk.upper(), "got": reply}
         if reply:
             return Finding(f"The answer to chunk {number + 1} is not right.", shown, **sides)
         if returned is not None:
