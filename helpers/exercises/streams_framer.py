@@ -1,4 +1,4 @@
-"""Cut a stream into messages by their length prefixes, however it arrives."""
+"""Messages to a stream with length prefixes, and back, however it arrives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from ..findings import Failed, Finding, broken_off, call, chunkings, smallest_finding
+from ..findings import Failed, Finding, broken_off, call, chunkings, short, smallest_finding
 from . import Exercise
 
 SIMPLE = [b"hi", b"you"]
@@ -106,13 +106,46 @@ def examine_end(framer_class: Callable[[], Any], pieces: list[bytes]) -> Finding
     )
 
 
+def examine_encode(framer_class: Callable[[], Any], message: bytes) -> Finding | None:
+    said = f"Framer().encode({short(message)})"
+    framer = call(framer_class, shown="Framer()")
+    expected = stream([message])
+    got = call(framer.encode, message, shown=said)
+    if got == expected:
+        return None
+    if not isinstance(got, bytes):
+        text = f"encode must return bytes, not {type(got).__name__}."
+    elif got[2:] != message:
+        text = "After the two bytes of the length must come the message, unchanged."
+    else:
+        text = f"The message has {len(message)} bytes; bytes 0 and 1 say another length."
+    return Finding(text, said, expected=expected, got=got)
+
+
+def examine_too_long(framer_class: Callable[[], Any]) -> Finding | None:
+    said = "Framer().encode(bytes(65_536))"
+    framer = call(framer_class, shown="Framer()")
+    text = "65,536 does not fit into two bytes. That must raise ValueError"
+    try:
+        got = call(framer.encode, bytes(65_536), shown=said)
+    except Failed as failed:
+        if isinstance(failed.__cause__, ValueError):
+            return None
+        raised = type(failed.__cause__).__name__
+        return Finding(f"{text}, not {raised}.", said, expected=ValueError, got=raised)
+    return Finding(f"{text}; the reader would lose its place.", said, ValueError, got)
+
+
 def check(framer_class: Callable[[], Any]) -> Finding | None:
     def examine(pieces: list[bytes]) -> Finding | None:
         return fed(framer_class, pieces)[1]
 
     simple, all_of_them = stream(SIMPLE), stream(MESSAGES)
+    encoded = (examine_encode(framer_class, m) for m in [b"hi", *MESSAGES, b"x" * 65_535])
     return (
-        examine([stream([b"hi"])])
+        next(filter(None, encoded), None)
+        or examine_too_long(framer_class)
+        or examine([stream([b"hi"])])
         or smallest_finding(chunkings(simple), examine)
         or smallest_finding(chunkings(all_of_them), examine)
         or examine_end(framer_class, [simple])
@@ -124,16 +157,19 @@ EXERCISE = Exercise(
     key="05-framer",
     name="Framer",
     statement="""\
-Write a class `Framer` that cuts a stream into messages. Each message has its length in
-front: two bytes, network byte order, the prefix itself not counted. `feed(data)` takes
-the next piece of the stream, cut anywhere, and returns a list of the messages (bytes)
-that it made complete: none, one or several. `close()` is called at the end of the
-stream, and raises `EOFError` if that is within a message. The check feeds the same
+Write a class `Framer` that puts messages into a stream and takes them out again. Each has its
+length in front: two bytes, network byte order, the prefix itself not counted.
+`encode(message)` returns the bytes to send, and raises `ValueError` if two bytes cannot say
+the length. `feed(data)` takes the next piece of a stream, cut anywhere, and returns a list of the
+messages (bytes) that it made complete: none, one or several. `close()` is called at the
+end of the stream, and raises `EOFError` if that is within a message. The check feeds the same
 stream in very many ways.
 """,
     starter='''\
 class Framer:
-    """Cuts a stream into messages by their length prefixes of two bytes."""
+    def encode(self, message):
+        """Its length in two bytes, then the message; ValueError if it is too long."""
+        ...  # your code
 
     def feed(self, data):
         """The messages that are complete now, as a list of bytes."""
@@ -145,6 +181,8 @@ class Framer:
 ''',
     check=check,
     hints=(
+        "`encode` is `struct.pack('!H', len(message)) + message`. Look at the length before: "
+        "struct.error is no ValueError.",
         "Keep what is not used yet: start with `self.waiting = b''` in `__init__`, and begin "
         "`feed` with `self.waiting += data`.",
         "One piece may hold several messages, so look in a loop. Stop when fewer than two bytes "
@@ -155,6 +193,11 @@ class Framer:
     ),
     solution="""\
 class Framer:
+    def encode(self, message):
+        if len(message) > 65_535:
+            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
+        return len(message).to_bytes(2, "big") + message
+
     def __init__(self):
         self.waiting = b""
 
@@ -174,8 +217,87 @@ class Framer:
             raise EOFError(f"the stream ended within a message: {self.waiting[:20]!r}")
 """,
     wrong={
+        "prefix counts itself": """\
+class Framer:
+    def encode(self, message):
+        if len(message) > 65_535:
+            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
+        return (len(message) + 2).to_bytes(2, "big") + message
+
+    def __init__(self):
+        self.waiting = b""
+
+    def feed(self, data):
+        self.waiting += data
+        messages = []
+        while len(self.waiting) >= 2:
+            end = 2 + int.from_bytes(self.waiting[:2], "big")
+            if len(self.waiting) < end:
+                break
+            messages.append(self.waiting[2:end])
+            self.waiting = self.waiting[end:]
+        return messages
+
+    def close(self):
+        if self.waiting:
+            raise EOFError(f"the stream ended within a message: {self.waiting[:20]!r}")
+""",
+        "leaves a length that does not fit to struct": """\
+import struct
+
+
+class Framer:
+    def encode(self, message):
+        return struct.pack("!H", len(message)) + message
+
+    def __init__(self):
+        self.waiting = b""
+
+    def feed(self, data):
+        self.waiting += data
+        messages = []
+        while len(self.waiting) >= 2:
+            end = 2 + int.from_bytes(self.waiting[:2], "big")
+            if len(self.waiting) < end:
+                break
+            messages.append(self.waiting[2:end])
+            self.waiting = self.waiting[end:]
+        return messages
+
+    def close(self):
+        if self.waiting:
+            raise EOFError(f"the stream ended within a message: {self.waiting[:20]!r}")
+""",
+        "only the lowest two bytes of the length": """\
+class Framer:
+    def encode(self, message):
+        return (len(message) & 0xFFFF).to_bytes(2, "big") + message
+
+    def __init__(self):
+        self.waiting = b""
+
+    def feed(self, data):
+        self.waiting += data
+        messages = []
+        while len(self.waiting) >= 2:
+            end = 2 + int.from_bytes(self.waiting[:2], "big")
+            if len(self.waiting) < end:
+                break
+            messages.append(self.waiting[2:end])
+            self.waiting = self.waiting[end:]
+        return messages
+
+    def close(self):
+        if self.waiting:
+            raise EOFError(f"the stream ended within a message: {self.waiting[:20]!r}")
+""",
         "believes that pieces are messages": """\
 class Framer:
+    def encode(self, message):
+        if len(message) > 65_535:
+            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
+        return len(message).to_bytes(2, "big") + message
+
     def feed(self, data):
         return [data[2:]]
 
@@ -184,6 +306,11 @@ class Framer:
 """,
         "one message a piece": """\
 class Framer:
+    def encode(self, message):
+        if len(message) > 65_535:
+            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
+        return len(message).to_bytes(2, "big") + message
+
     def __init__(self):
         self.waiting = b""
 
@@ -203,6 +330,11 @@ class Framer:
 """,
         "forgets what is left of a piece": """\
 class Framer:
+    def encode(self, message):
+        if len(message) > 65_535:
+            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
+        return len(message).to_bytes(2, "big") + message
+
     def __init__(self):
         self.waiting = b""
 
@@ -222,6 +354,11 @@ class Framer:
 """,
         "little-endian": """\
 class Framer:
+    def encode(self, message):
+        if len(message) > 65_535:
+            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
+        return len(message).to_bytes(2, "big") + message
+
     def __init__(self):
         self.waiting = b""
 
@@ -242,6 +379,11 @@ class Framer:
 """,
         "takes an empty message for none": """\
 class Framer:
+    def encode(self, message):
+        if len(message) > 65_535:
+            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
+        return len(message).to_bytes(2, "big") + message
+
     def __init__(self):
         self.waiting = b""
 
@@ -263,6 +405,11 @@ class Framer:
 """,
         "does not tell a stream that was cut off": """\
 class Framer:
+    def encode(self, message):
+        if len(message) > 65_535:
+            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
+        return len(message).to_bytes(2, "big") + message
+
     def __init__(self):
         self.waiting = b""
 
