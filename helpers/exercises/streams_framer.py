@@ -153,6 +153,49 @@ def check(framer_class: Callable[[], Any]) -> Finding | None:
     )
 
 
+SOLUTION = """\
+class Framer:
+    def encode(self, message):
+        if len(message) > 65_535:
+            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
+        return len(message).to_bytes(2, "big") + message
+
+    def __init__(self):
+        self.waiting = b""
+
+    def feed(self, data):
+        self.waiting += data
+        messages = []
+        while len(self.waiting) >= 2:
+            end = 2 + int.from_bytes(self.waiting[:2], "big")
+            if len(self.waiting) < end:
+                break
+            messages.append(self.waiting[2:end])
+            self.waiting = self.waiting[end:]
+        return messages
+
+    def close(self):
+        if self.waiting:
+            raise EOFError(f"the stream ended within a message: {self.waiting[:20]!r}")
+"""
+
+
+def but(*changes: tuple[str, str]) -> str:
+    """The solution with some of its text replaced."""
+    code = SOLUTION
+    for old, new in changes:
+        assert old in code
+        code = code.replace(old, new)
+    return code
+
+
+# The bodies of the reference solution's methods.
+ENCODE, FEED = (
+    SOLUTION[SOLUTION.index(f"    def {name}") : SOLUTION.index(f"    def {following}")]
+    for name, following in (("encode", "__init__"), ("feed", "close"))
+)
+CLOSE = SOLUTION[SOLUTION.index("        if self.waiting:\n") :]
+
 EXERCISE = Exercise(
     key="05-framer",
     name="Framer",
@@ -191,241 +234,47 @@ class Framer:
         "the empty one.",
         "When `close()` is called, whatever still waits is the beginning of a message.",
     ),
-    solution="""\
-class Framer:
-    def encode(self, message):
-        if len(message) > 65_535:
-            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
-        return len(message).to_bytes(2, "big") + message
-
-    def __init__(self):
-        self.waiting = b""
-
-    def feed(self, data):
-        self.waiting += data
-        messages = []
-        while len(self.waiting) >= 2:
-            end = 2 + int.from_bytes(self.waiting[:2], "big")
-            if len(self.waiting) < end:
-                break
-            messages.append(self.waiting[2:end])
-            self.waiting = self.waiting[end:]
-        return messages
-
-    def close(self):
-        if self.waiting:
-            raise EOFError(f"the stream ended within a message: {self.waiting[:20]!r}")
-""",
+    solution=SOLUTION,
     wrong={
-        "prefix counts itself": """\
-class Framer:
-    def encode(self, message):
-        if len(message) > 65_535:
-            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
-        return (len(message) + 2).to_bytes(2, "big") + message
-
-    def __init__(self):
-        self.waiting = b""
-
-    def feed(self, data):
-        self.waiting += data
-        messages = []
-        while len(self.waiting) >= 2:
-            end = 2 + int.from_bytes(self.waiting[:2], "big")
-            if len(self.waiting) < end:
-                break
-            messages.append(self.waiting[2:end])
-            self.waiting = self.waiting[end:]
-        return messages
-
-    def close(self):
-        if self.waiting:
-            raise EOFError(f"the stream ended within a message: {self.waiting[:20]!r}")
-""",
-        "leaves a length that does not fit to struct": """\
-import struct
-
-
-class Framer:
-    def encode(self, message):
-        return struct.pack("!H", len(message)) + message
-
-    def __init__(self):
-        self.waiting = b""
-
-    def feed(self, data):
-        self.waiting += data
-        messages = []
-        while len(self.waiting) >= 2:
-            end = 2 + int.from_bytes(self.waiting[:2], "big")
-            if len(self.waiting) < end:
-                break
-            messages.append(self.waiting[2:end])
-            self.waiting = self.waiting[end:]
-        return messages
-
-    def close(self):
-        if self.waiting:
-            raise EOFError(f"the stream ended within a message: {self.waiting[:20]!r}")
-""",
-        "only the lowest two bytes of the length": """\
-class Framer:
-    def encode(self, message):
-        return (len(message) & 0xFFFF).to_bytes(2, "big") + message
-
-    def __init__(self):
-        self.waiting = b""
-
-    def feed(self, data):
-        self.waiting += data
-        messages = []
-        while len(self.waiting) >= 2:
-            end = 2 + int.from_bytes(self.waiting[:2], "big")
-            if len(self.waiting) < end:
-                break
-            messages.append(self.waiting[2:end])
-            self.waiting = self.waiting[end:]
-        return messages
-
-    def close(self):
-        if self.waiting:
-            raise EOFError(f"the stream ended within a message: {self.waiting[:20]!r}")
-""",
-        "believes that pieces are messages": """\
-class Framer:
-    def encode(self, message):
-        if len(message) > 65_535:
-            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
-        return len(message).to_bytes(2, "big") + message
-
-    def feed(self, data):
-        return [data[2:]]
-
-    def close(self):
-        pass
-""",
-        "one message a piece": """\
-class Framer:
-    def encode(self, message):
-        if len(message) > 65_535:
-            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
-        return len(message).to_bytes(2, "big") + message
-
-    def __init__(self):
-        self.waiting = b""
-
-    def feed(self, data):
-        self.waiting += data
-        if len(self.waiting) < 2:
-            return []
-        end = 2 + int.from_bytes(self.waiting[:2], "big")
-        if len(self.waiting) < end:
-            return []
-        message, self.waiting = self.waiting[2:end], self.waiting[end:]
-        return [message]
-
-    def close(self):
-        if self.waiting:
-            raise EOFError
-""",
-        "forgets what is left of a piece": """\
-class Framer:
-    def encode(self, message):
-        if len(message) > 65_535:
-            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
-        return len(message).to_bytes(2, "big") + message
-
-    def __init__(self):
-        self.waiting = b""
-
-    def feed(self, data):
-        messages = []
-        while len(data) >= 2:
-            end = 2 + int.from_bytes(data[:2], "big")
-            if len(data) < end:
-                break
-            messages.append(data[2:end])
-            data = data[end:]
-        return messages
-
-    def close(self):
-        if self.waiting:
-            raise EOFError
-""",
-        "little-endian": """\
-class Framer:
-    def encode(self, message):
-        if len(message) > 65_535:
-            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
-        return len(message).to_bytes(2, "big") + message
-
-    def __init__(self):
-        self.waiting = b""
-
-    def feed(self, data):
-        self.waiting += data
-        messages = []
-        while len(self.waiting) >= 2:
-            end = 2 + int.from_bytes(self.waiting[:2], "little")
-            if len(self.waiting) < end:
-                break
-            messages.append(self.waiting[2:end])
-            self.waiting = self.waiting[end:]
-        return messages
-
-    def close(self):
-        if self.waiting:
-            raise EOFError
-""",
-        "takes an empty message for none": """\
-class Framer:
-    def encode(self, message):
-        if len(message) > 65_535:
-            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
-        return len(message).to_bytes(2, "big") + message
-
-    def __init__(self):
-        self.waiting = b""
-
-    def feed(self, data):
-        self.waiting += data
-        messages = []
-        while len(self.waiting) >= 2:
-            end = 2 + int.from_bytes(self.waiting[:2], "big")
-            if len(self.waiting) < end:
-                break
-            message, self.waiting = self.waiting[2:end], self.waiting[end:]
-            if message:
-                messages.append(message)
-        return messages
-
-    def close(self):
-        if self.waiting:
-            raise EOFError
-""",
-        "does not tell a stream that was cut off": """\
-class Framer:
-    def encode(self, message):
-        if len(message) > 65_535:
-            raise ValueError(f"{len(message)} bytes are too many for a prefix of two")
-        return len(message).to_bytes(2, "big") + message
-
-    def __init__(self):
-        self.waiting = b""
-
-    def feed(self, data):
-        self.waiting += data
-        messages = []
-        while len(self.waiting) >= 2:
-            end = 2 + int.from_bytes(self.waiting[:2], "big")
-            if len(self.waiting) < end:
-                break
-            messages.append(self.waiting[2:end])
-            self.waiting = self.waiting[end:]
-        return messages
-
-    def close(self):
-        pass
-""",
+        "prefix counts itself": but(
+            ("return len(message).to_bytes", "return (len(message) + 2).to_bytes")
+        ),
+        "leaves a length that does not fit to struct": "import struct\n\n\n"
+        + but(
+            (
+                ENCODE,
+                "    def encode(self, message):\n"
+                '        return struct.pack("!H", len(message)) + message\n\n',
+            )
+        ),
+        "only the lowest two bytes of the length": but(
+            (
+                ENCODE,
+                "    def encode(self, message):\n"
+                '        return (len(message) & 0xFFFF).to_bytes(2, "big") + message\n\n',
+            )
+        ),
+        "believes that pieces are messages": but(
+            (FEED, "    def feed(self, data):\n        return [data[2:]]\n\n"),
+            (CLOSE, "        pass\n"),
+        ),
+        "one message a piece": but(
+            (
+                "            self.waiting = self.waiting[end:]\n",
+                "            self.waiting = self.waiting[end:]\n            break\n",
+            )
+        ),
+        "forgets what is left of a piece": but(
+            ("        self.waiting += data\n", "        self.waiting = data\n"),
+            ("        return messages", '        self.waiting = b""\n        return messages'),
+        ),
+        "little-endian": but(('self.waiting[:2], "big"', 'self.waiting[:2], "little"')),
+        "takes an empty message for none": but(
+            (
+                "            messages.append(self.waiting[2:end])\n",
+                "            if end > 2:\n                messages.append(self.waiting[2:end])\n",
+            )
+        ),
+        "does not tell a stream that was cut off": but((CLOSE, "        pass\n")),
     },
 )
