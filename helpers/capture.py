@@ -45,7 +45,7 @@ NOTES = {
         "as the kernel carried it. Nothing is missing."
     ),
     OWN_FRAME: (
-        "Own frames, without privilege: each data packet that this notebook's sockets sent, and "
+        "Own frames, without privilege: the data packets that this notebook's sockets sent, and "
         "the SYN, with the headers that the kernel built. Not seen: SYN-ACK, ACKs without data, "
         "FIN, RST, retransmissions."
     ),
@@ -59,10 +59,14 @@ NOTHING = (
 class PacketsLost(RuntimeError):
     """A capture could not keep up. `count` packets, at least, are missing; the rest is kept."""
 
-    def __init__(self, count: int, kept: int) -> None:
+    def __init__(self, count: int, kept: int, source: str = RAW) -> None:
+        why = "more came than the capture's buffer holds"
+        if source == OWN_FRAME:
+            # Or, of a write that makes several packets, the kernel gave back the last one only.
+            why = "own frames show one packet of each write, and not all of a flood"
         super().__init__(
-            f"{count:,} packets or more were lost: more came than the capture's buffer holds. "
-            f"{kept:,} were kept. Send less within the block, or capture only its beginning."
+            f"{count:,} packets or more were lost: {why}. {kept:,} were kept. "
+            "Send less within the block, or capture only its beginning."
         )
         self.count = count
 
@@ -151,7 +155,7 @@ class Capture:
             time.sleep(self._linger if self._tap is not None else 0)
             self._end()
             if self._tap is not None and self._tap.lost:
-                raise PacketsLost(self._tap.lost, len(self._packets))
+                raise PacketsLost(self._tap.lost, len(self._packets), self._source)
         return self._packets
 
     def __enter__(self) -> Packets:
