@@ -40,4 +40,9 @@ def progress_bar(total: float, label: str, delay: float = 0, form: str | None = 
                 return None
             return super().display(msg, pos, **rest)
 
+        def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
+            if kind is None:
+                self.update(self.total - self.n)  # one that does not reach its end stays, in red
+            super().__exit__(kind, *rest)
+
     return Bar(total=total, desc=label, leave=False, delay=delay, bar_format=form)
