@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 
 from .linux import LINUX, SO_MEMINFO
-from .measure import Throughput, _check_label, _whole
+from .measure import Throughput, check_label, whole
 from .progress_bars import progress_bar
 
 _DROPS = 8  # SK_MEMINFO_DROPS of linux/sock_diag.h: an index into an array of 32-bit numbers
@@ -64,8 +64,8 @@ def datagram_throughput(
     ValueError
         If a parameter makes no sense, or no size can be sent.
     """
-    _check_label(label)
-    ordered = sorted({_whole("size", size, 1) for size in sizes})
+    check_label(label)
+    ordered = sorted({whole("size", size, 1) for size in sizes})
     if not seconds > 0:
         raise ValueError(f"seconds must be above 0; got {seconds!r}.")
     measured: dict[int, tuple[float, float]] = {}

@@ -132,8 +132,8 @@ def latency(call: Call, *, rounds: int = 2000, warmup: int = 200, label: str) ->
     """
     if not callable(call) or inspect.iscoroutinefunction(call):
         raise TypeError(f"latency() times a plain function without arguments; got {call!r}.")
-    _check_label(label)
-    rounds, warmup = _whole("rounds", rounds, 1), _whole("warmup", warmup, 0)
+    check_label(label)
+    rounds, warmup = whole("rounds", rounds, 1), whole("warmup", warmup, 0)
     samples = [0] * (warmup + rounds)
     clock = time.perf_counter_ns
     bar: Any = None
@@ -291,8 +291,8 @@ def throughput(
     ConnectionError
         If there is no server, or it closes before the end of the stream.
     """
-    _check_label(label)
-    ordered = tuple(sorted({_whole("size", size, 1) for size in sizes}))
+    check_label(label)
+    ordered = tuple(sorted({whole("size", size, 1) for size in sizes}))
     if not ordered:
         raise ValueError("throughput() needs at least one message size in bytes; sizes is empty.")
     if not (seconds > 0 and timeout > 0):
@@ -368,12 +368,14 @@ def _connect(address: Address, timeout: float) -> socket.socket:
     return connection
 
 
-def _check_label(label: str) -> None:
+def check_label(label: str) -> None:
+    """ValueError if the label says nothing."""
     if not isinstance(label, str) or not label.strip():
         raise ValueError(f"label must say in a few words what is measured; got {label!r}.")
 
 
-def _whole(name: str, value: int, least: int) -> int:
+def whole(name: str, value: int, least: int) -> int:
+    """The value as an int; ValueError, by its name, if it is not a whole number, or too small."""
     if not isinstance(value, Integral) or value < least:
         raise ValueError(f"{name} must be a whole number, at least {least}; got {value!r}.")
     return int(value)

@@ -55,6 +55,19 @@ class Exercise:
     wrong: dict[str, str]
 
 
+def changed(code: str, *changes: tuple[str, str]) -> str:
+    """The code with some of its text replaced: a wrong answer, made from the solution.
+
+    >>> changed("return 1", ("1", "2"))
+    'return 2'
+    """
+    for old, new in changes:
+        if old not in code:
+            raise ValueError(f"There is no {old!r} to be replaced.")
+        code = code.replace(old, new)
+    return code
+
+
 @cache
 def registry() -> dict[str, Exercise]:
     """All exercises by their keys, in the order of the course."""

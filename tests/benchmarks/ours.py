@@ -12,15 +12,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from crowds import answers, ladder  # noqa: F401 - called by name
 from placement import Cores, placed
 from rows import Absent
 
-from helpers import Network, capture, discard, echo, latency, serve_tcp, tcp_info, throughput
+from helpers import Network, capture, discard, echo, latency, serve_tcp, throughput
 from helpers.capture import PacketsLost
+from helpers.flows import bulk as bulk_flow
 from helpers.measure import Latency
 from helpers.network import NoPrivateNetwork
 from helpers.packets import Packets
@@ -171,28 +172,15 @@ def wire(rate: float, seconds: float = 1.5) -> dict[str, float]:
         network = Network(delay=0.010, rate=rate, queue_limit=20_000)
     except NoPrivateNetwork as error:
         raise Absent(str(error)) from error
-    with network as net, net.b.serve_tcp(discard) as server, net.a.socket() as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
-        client.connect(server.address)
-        client.settimeout(0.05)
+    with network as net:
         busy.start()
         try:
-            _send_for(client, 1.0)  # slow start
-            begun, before = time.monotonic(), tcp_info(client).bytes_acked
-            _send_for(client, seconds)
-            acked, took = tcp_info(client).bytes_acked - before, time.monotonic() - begun
+            flow = bulk_flow(net, 1.0 + seconds, warm_up=1.0, sndbuf=4 << 20)  # 1 s: slow start
         finally:
             done.set()
             busy.join()
     late = sorted(net.wire.lateness())
-    return {"share": 8 * acked / took / rate, "late": late[len(late) * 99 // 100]}
-
-
-def _send_for(client: socket.socket, seconds: float) -> None:
-    block, end = bytes(1 << 16), time.monotonic() + seconds
-    while time.monotonic() < end:
-        with suppress(TimeoutError):  # the socket's buffer is full: look at the clock
-            client.send(block)
+    return {"share": flow.goodput / rate, "late": late[len(late) * 99 // 100]}
 
 
 def start_up(statement: str) -> dict[str, float]:
