@@ -11,6 +11,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent / "benchmarks"))  # it runs as a folder, not a package
 
+import open_loops
 import ours
 import rows
 import tools
@@ -91,6 +92,28 @@ def test_an_absent_measure_is_asked_once_and_the_others_go_on() -> None:
 
 def test_sockperf_reports_half_round_trips_and_they_are_doubled() -> None:
     assert tools.round_trips(REPORT) == pytest.approx({"p50": 13.008e-6, "p99": 36.042e-6})
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("99%  186.34ms", 0.18634), ("99%    1.20s", 1.2), ("99%  85.00us", 85e-6)],
+)
+def test_the_percentile_of_wrk_is_read_in_seconds(said: str, seconds: float) -> None:
+    assert open_loops.wrk_p99(f"  Latency Distribution\n     50%   12.00us\n     {said}\n") == (
+        pytest.approx(seconds)
+    )
+
+
+def test_a_report_of_wrk_without_a_percentile_is_absent() -> None:
+    with pytest.raises(Absent, match="unable to connect"):
+        open_loops.wrk_p99("unable to connect to 127.0.0.1")
+
+
+def test_a_goal_may_have_two_limits() -> None:
+    goal = Goal(least=0.97, most=1.03)
+    assert str(goal) == "at least 0.97, at most 1.03"
+    assert Row("wire", [1.04], [1.0], "{:g}", goal).missed
+    assert not Row("wire", [1.02], [1.0], "{:g}", goal).missed
 
 
 def test_a_tool_that_is_not_installed_is_absent() -> None:

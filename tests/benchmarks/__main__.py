@@ -25,6 +25,7 @@ from placement import placements
 from rows import HEAD, Absent, Goal, Row, Samples
 from tools import iperf3, sockperf
 
+PACKET_RATES = (2_000, 20_000, 60_000)  # a second, in the floods that are captured
 RATES = (10e6, 50e6, 100e6, 200e6, 400e6, 800e6)  # bit/s, of the wire
 
 NOTE = """\
@@ -86,6 +87,52 @@ def capture_rows(call: Caller, pairs: int) -> Iterator[Row]:
             judge=max,
         )
         yield Row(f"{what}: 10,000 round trips; uncaptured", times, alone, "{:.0f} ms", slower)
+
+
+def flood_rows(call: Caller, pairs: int) -> Iterator[Row]:
+    """Captures while more and more datagrams come."""
+    watchers = {"raw": "Raw capture", "tcpdump": "tcpdump", "scapy": "scapy's AsyncSniffer"}
+    for rate in PACKET_RATES:
+        samples = Samples(
+            min(pairs, 3), {name: partial(call, "flood", name, rate) for name in watchers}
+        )
+        for name, what in watchers.items():
+            yield Row(
+                f"{what}, {rate:,} packets a second: kept; sent",
+                samples.of(name, "kept"),
+                samples.of(name, "sent"),
+                "{:,.0f}",
+                Goal(least=1) if name == "raw" else None,
+                judge=min,
+            )
+
+
+def open_loop_rows(call: Caller, pairs: int) -> Iterator[Row]:
+    """The open loop beside queueing theory, and beside wrk."""
+    samples = Samples(min(pairs, 3), {"queue": partial(call, "queue_time")})
+    mean, theory = samples.of("queue", "mean", 1e3), samples.of("queue", "theory", 1e3)
+    what = "Open loop: mean response of a server that works 2 ms, half loaded; the queue M/D/1"
+    yield Row(what, mean, theory, "{:.2f} ms", Goal(least=0.85, most=1.15))
+    ways = {name: partial(call, f"stalled_{name}") for name in ("open", "wrk")}
+    samples = Samples(min(pairs, 3), ways)
+    ours, theirs = samples.of("open", "p99", 1e3), samples.of("wrk", "p99", 1e3)
+    what = "Open loop: p99 of a server that stands still for 0.2 s once a second; wrk"
+    yield Row(what, ours, theirs, "{:.0f} ms", Goal(least=0.85, most=1.15))
+
+
+def setting_rows(call: Caller, pairs: int) -> Iterator[Row]:
+    """The wire beside its settings."""
+    close = Goal(least=0.97, most=1.03)
+    for what, key, scale, form, measure in (
+        ("rate", "rate", 1e-6, "{:.2f} Mbit/s", partial(call, "kept_rate", 10e6)),
+        ("rate", "rate", 1e-6, "{:.2f} Mbit/s", partial(call, "kept_rate", 50e6)),
+        ("round trip", "round_trip", 1e3, "{:.2f} ms", partial(call, "kept_delay", 0.010)),
+        ("round trip", "round_trip", 1e3, "{:.2f} ms", partial(call, "kept_delay", 0.050)),
+        ("share lost", "loss", 100, "{:.2f} %", partial(call, "kept_loss")),
+    ):
+        samples = Samples(min(pairs, 3), {"wire": measure})
+        measured, was_set = samples.of("wire", key, scale), samples.of("wire", "set", scale)
+        yield Row(f"The wire: {what}; as set", measured, was_set, form, close)
 
 
 def wire_rows(call: Caller, pairs: int) -> Iterator[Row]:
@@ -153,6 +200,19 @@ def import_rows(call: Caller, pairs: int) -> Iterator[Row]:
     )
 
 
+TABLE = (
+    throughput_rows,
+    echo_rows,
+    open_loop_rows,
+    capture_rows,
+    flood_rows,
+    setting_rows,
+    wire_rows,
+    crowd_rows,
+    import_rows,
+)
+
+
 def machine() -> str:
     """The processor, the system and Python."""
     model, facts = platform.processor(), Path("/proc/cpuinfo")
@@ -179,7 +239,7 @@ def main() -> int:
     print(f"{options.pairs} pairs; the course in a Jupyter kernel; load before {load()}.\n\n{HEAD}")
     missed = False
     with jupyter_kernel() as call:
-        for rows in (throughput_rows, echo_rows, capture_rows, wire_rows, crowd_rows, import_rows):
+        for rows in TABLE:
             for row in rows(call, options.pairs):
                 print(row, flush=True)
                 missed |= row.missed

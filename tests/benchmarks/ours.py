@@ -8,28 +8,27 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
+from collections.abc import Iterable
 
+import floods
 from crowds import answers, ladder  # noqa: F401 - called by name
+from open_loops import queue_time, stalled_open, stalled_wrk  # noqa: F401
 from placement import Cores, placed
 from rows import Absent
+from watchers import WATCHERS
+from wires import kept_delay, kept_loss, kept_rate  # noqa: F401
 
-from helpers import Network, capture, discard, echo, latency, serve_tcp, throughput
+from helpers import Network, discard, echo, latency, serve_tcp, throughput
 from helpers.capture import PacketsLost
 from helpers.flows import bulk as bulk_flow
 from helpers.measure import Latency
 from helpers.network import NoPrivateNetwork
-from helpers.packets import Packets
 from helpers.servers import Server
 
 MESSAGE = b"x" * 64
 CAPTURED_ROUNDS = 10_000
-PATIENCE = 1.0  # seconds that scapy and tcpdump get, after the last packet, to catch up
 
 
 def bulk(server_cores: Cores, client_cores: Cores) -> dict[str, float]:
@@ -61,12 +60,17 @@ def watched(watcher: str, cores: Cores) -> dict[str, float]:
     with placed(cores):
         server = serve_tcp(echo)
     try:
-        with server, WATCHERS[watcher](server, frames), placed(cores):
+        with server, WATCHERS[watcher](server.address[1], frames), placed(cores):
             run = _echo_rounds(server, rounds=CAPTURED_ROUNDS, warmup=0)
     except PacketsLost as error:  # raised at the end of the block
         lost = error.count
     kept = min(data_packets(frames), sent - lost)
     return {"seconds": sum(run.nanoseconds) / 1e9, "sent": sent, "kept": kept}
+
+
+def flood(watcher: str, rate: int, seconds: float = 0.5) -> dict[str, float]:
+    """Datagrams that `watcher` keeps at so many packets a second."""
+    return floods.flood(WATCHERS[watcher], rate, seconds)
 
 
 def _echo_rounds(server: Server, rounds: int, warmup: int) -> Latency:
@@ -88,77 +92,6 @@ def data_packets(frames: Iterable[bytes]) -> int:
         if end > tcp + 4 * (frame[tcp + 12] >> 4):
             segments.add(frame[tcp : tcp + 8])  # both ports, sequence number
     return len(segments)
-
-
-# Each watcher appends the frames that it saw between its start and its end.
-
-
-def _capture(source: str) -> Callable[[Server, list[bytes]], AbstractContextManager[None]]:
-    @contextmanager
-    def watch(server: Server, frames: list[bytes]) -> Iterator[None]:
-        try:
-            opened = capture(server, source=source)
-        except ValueError as error:
-            raise Absent(str(error)) from error
-        packets = Packets()
-        try:
-            with opened as packets:
-                yield
-        finally:
-            frames += [packet.data for packet in packets]
-
-    return watch
-
-
-@contextmanager
-def _scapy(server: Server, frames: list[bytes]) -> Iterator[None]:
-    from scapy.sendrecv import AsyncSniffer
-
-    started = threading.Event()
-    sniffer = AsyncSniffer(
-        iface="lo", filter=f"tcp port {server.address[1]}", started_callback=started.set
-    )
-    sniffer.start()
-    if not started.wait(5):
-        raise Absent(f"scapy's AsyncSniffer does not start: {sniffer.exception}")
-    yield
-    time.sleep(PATIENCE)
-    frames += [packet.original for packet in sniffer.stop()]
-
-
-@contextmanager
-def _tcpdump(server: Server, frames: list[bytes]) -> Iterator[None]:
-    from scapy.utils import RawPcapReader
-
-    with tempfile.TemporaryDirectory() as folder, open(Path(folder, "pcap"), "wb") as file:
-        command = ["tcpdump", "-i", "lo", "-w", "-", "tcp", "port", str(server.address[1])]
-        try:
-            process = subprocess.Popen(command, stdout=file, stderr=subprocess.PIPE, text=True)
-        except FileNotFoundError as error:
-            raise Absent("tcpdump is not installed") from error
-        with process:
-            assert process.stderr is not None
-            said = ""
-            while "listening" not in said:
-                said = process.stderr.readline()
-                if not said:
-                    raise Absent("tcpdump may not capture")
-            try:
-                yield
-                time.sleep(PATIENCE)
-            finally:
-                process.terminate()
-        with RawPcapReader(file.name) as reader:
-            frames += [data for data, _ in reader]
-
-
-WATCHERS: dict[str, Callable[[Server, list[bytes]], AbstractContextManager[None]]] = {
-    "nothing": lambda server, frames: nullcontext(),
-    "raw": _capture("raw"),
-    "own frame": _capture("own frame"),
-    "scapy": _scapy,
-    "tcpdump": _tcpdump,
-}
 
 
 def wire(rate: float, seconds: float = 1.5) -> dict[str, float]:

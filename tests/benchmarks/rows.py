@@ -29,9 +29,9 @@ class Goal:
     most: float = float("inf")
 
     def __str__(self) -> str:
-        return (
-            f"at least {self.least:g}" if self.least > float("-inf") else f"at most {self.most:g}"
-        )
+        bounds = [f"at least {self.least:g}"] * (self.least > float("-inf"))
+        bounds += [f"at most {self.most:g}"] * (self.most < float("inf"))
+        return ", ".join(bounds)
 
 
 @dataclass(frozen=True)
