@@ -98,9 +98,7 @@ def serve_library(
     return ServerProcess("serve", _without_repeats(source), name=service.__name__)
 
 
-def serve_http(
-    handler: Any, *, listener: socket.socket | None = None
-) -> LibraryServer:
+def serve_http(handler: Any, *, listener: socket.socket | None = None) -> LibraryServer:
     """Start http.server's ThreadingHTTPServer with your `BaseHTTPRequestHandler`.
 
     What the handler would log to stderr, a line for each request, goes nowhere, unless it has a

@@ -1,0 +1,168 @@
+"""What two programs said to each other, over one connection or several: a row for each packet.
+
+    with serve_ftp(folder) as server, capture(server, server.data_port) as packets:
+        ...
+    dialogue(packets)
+
+A `ladder` shows TCP's side of one conversation. Here acknowledgments are left out, what was said
+is written out, and all connections between the two programs share the picture: so one sees who
+connects to whom, and what travels on which connection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from .drawing import DASHED, WIDTH, arrow_head, count, drawing, fitted, line, nothing, table, text
+from .packets import Packet
+from .pictures import BLUE, GREEN, ORANGE, PINK, Picture
+from .segments import conversations, read_segment
+
+MOST_LINES = 9  # of one packet
+LEFT, RIGHT = 20.0, WIDTH - 20.0  # px
+_LINE = 14.0  # px
+_LOOKS = ((BLUE, None), (ORANGE, DASHED), (GREEN, None), (PINK, DASHED))
+_PORT = re.compile(rb"^PORT [\d,]*?(\d+),(\d+)\r\n|^EPRT \|\d\|[^|]*\|(\d+)\|", re.MULTILINE)
+
+
+class Said(NamedTuple):
+    """One packet of a dialogue.
+
+    Attributes
+    ----------
+    connection : int
+        1 for the first connection, 2 for the second.
+    from_client : bool
+        Who sent it. The client is who opened the first connection.
+    data : bytes
+        What it said; b"" for a SYN, which opens the connection.
+    """
+
+    connection: int
+    from_client: bool
+    data: bytes
+
+    @property
+    def lines(self) -> list[str]:
+        """The data as text, line by line, or what it is, if it is no text."""
+        if not self.data:
+            return [f"SYN: opens connection {self.connection}"]
+        if not all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in self.data):
+            return [f"{count(len(self.data), 'byte')}: {self.data[:16].hex(' ')} …"]
+        lines = self.data.decode().removesuffix("\n").replace("\r", "").split("\n")
+        kept = lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], "…"]
+        return [kept_line or " " for kept_line in kept]
+
+
+def payloads(packets: Iterable[Packet]) -> list[bytes]:
+    """What the packets carried for the programs: bytes, without packets that carried none."""
+    segments = map(read_segment, packets)
+    return [segment.payload for segment in segments if segment and segment.length]
+
+
+def said(packets: Iterable[Packet]) -> list[Said]:
+    """Who said what, on which connection, in the order seen."""
+    packets = list(packets)
+    found = [each for each in conversations(packets) if each.protocol == "TCP"]
+    # What the client told the server to connect to: then the server opens that connection.
+    told = {_port(*match) for packet in packets for match in _PORT.findall(packet.data[-100:])}
+    order = {id(packet): place for place, packet in enumerate(packets)}
+    rows = []
+    for number, conversation in enumerate(found, 1):
+        reversed_ = conversation.right[1] in told
+        for segment in conversation.segments:
+            if segment.length or segment.opens:
+                from_opener = segment.source == conversation.left
+                row = Said(number, from_opener != reversed_, segment.payload)
+                rows.append((order[id(segment.packet)], row))
+    return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
+
+
+def _port(high: bytes, low: bytes, whole: bytes) -> int:
+    return int(whole) if whole else 256 * int(high) + int(low)
+
+
+def dialogue(
+    packets: Sequence[Packet], *, client: str = "client", server: str = "server"
+) -> Picture:
+    """Draw a dialogue: who said what, on which connection.
+
+    Parameters
+    ----------
+    packets : Packets
+        As captured. The client is who opened the first connection.
+    client, server : str
+        What to call the two.
+    """
+    rows = said(packets)
+    if not rows:
+        return nothing("dialogue", "No packets of a TCP connection were captured.")
+    connections = max(row.connection for row in rows)
+    pieces = [
+        text(LEFT, 14, client, font_weight="bold", font_size=13),
+        text(RIGHT, 14, server, font_weight="bold", font_size=13, text_anchor="end"),
+    ]
+    y = 26.0
+    for row in rows:
+        colour, dashes = _LOOKS[(row.connection - 1) % len(_LOOKS)]
+        room = RIGHT - LEFT - 60
+        start, end = (LEFT, RIGHT) if row.from_client else (RIGHT, LEFT)
+        anchor = "start" if row.from_client else "end"
+        for words in row.lines:
+            y += _LINE
+            inside = LEFT + 14 if row.from_client else RIGHT - 14
+            style = {"font_size": 12, "text_anchor": anchor}
+            mono = bool(row.data)
+            shown = fitted(words, room, 12, mono=mono)
+            # Text that ends at a line: its longest row begins all of them.
+            pieces.append(text(inside, y, shown, mono=mono, **style))
+        y += 8
+        pieces.append(
+            line(start, y, end, y, stroke=colour, stroke_width=2, stroke_dasharray=dashes)
+        )
+        toward = 0.0 if row.from_client else 3.14159265
+        pieces.append(arrow_head(end, y, toward=toward, colour=colour))
+        if connections > 1:
+            middle = (LEFT + RIGHT) / 2
+            pieces.append(
+                text(
+                    middle,
+                    y - 5,
+                    str(row.connection),
+                    font_size=11,
+                    text_anchor="middle",
+                    font_weight="bold",
+                )
+            )
+        y += 6
+    pieces += [line(x, 22, x, y + 6, stroke_width=1.5) for x in (LEFT, RIGHT)]
+    told = _in_words(rows, connections, client, server)
+    caption = f"{told} {getattr(packets, 'note', '')}".strip()
+    words = [
+        (str(row.connection), client if row.from_client else server, " / ".join(row.lines))
+        for row in rows
+    ]
+    return drawing(
+        "dialogue",
+        y + 14,
+        pieces,
+        alt=f"A dialogue of {client} and {server}, packet by packet. {told}",
+        caption=caption,
+        below=table(("connection", "who", "what"), words, summary="The same in words"),
+    )
+
+
+def _in_words(rows: Sequence[Said], connections: int, client: str, server: str) -> str:
+    told = []
+    for number in range(1, connections + 1):
+        mine = [row for row in rows if row.connection == number]
+        opener = next((row for row in mine if not row.data), None)
+        who = f", opened by the {client if opener.from_client else server}" if opener else ""
+        data = [row for row in mine if row.data]
+        told.append(f"Connection {number}{who}: {count(len(data), 'packet')} with data.")
+    return " ".join(told) if connections > 1 else f"{count(len(rows), 'packet')} shown."
+
+
+__all__ = ["Said", "dialogue", "payloads", "said"]
