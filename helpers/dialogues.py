@@ -24,7 +24,7 @@ MOST_LINES = 9  # of one packet
 LEFT, RIGHT = 20.0, WIDTH - 20.0  # px
 _LINE = 14.0  # px
 _LOOKS = ((BLUE, None), (ORANGE, DASHED), (GREEN, None), (PINK, DASHED))
-_PORT = re.compile(rb"^PORT [\d,]*?(\d+),(\d+)\r\n|^EPRT \|\d\|[^|]*\|(\d+)\|", re.MULTILINE)
+_PORT = re.compile(rb"PORT [\d,]*?(\d+),(\d+)\r\n|EPRT \|\d\|[^|]*\|(\d+)\|")
 
 
 class Said(NamedTuple):
@@ -85,7 +85,11 @@ def _port(high: bytes, low: bytes, whole: bytes) -> int:
 
 
 def dialogue(
-    packets: Sequence[Packet], *, client: str = "client", server: str = "server"
+    packets: Sequence[Packet],
+    *,
+    client: str = "client",
+    server: str = "server",
+    connection: int | None = None,
 ) -> Picture:
     """Draw a dialogue: who said what, on which connection.
 
@@ -95,11 +99,13 @@ def dialogue(
         As captured. The client is who opened the first connection.
     client, server : str
         What to call the two.
+    connection : int, optional
+        Draw this one only; 1 is the first.
     """
-    rows = said(packets)
+    rows = [row for row in said(packets) if connection in (None, row.connection)]
     if not rows:
         return nothing("dialogue", "No packets of a TCP connection were captured.")
-    connections = max(row.connection for row in rows)
+    numbers = sorted({row.connection for row in rows})
     pieces = [
         text(LEFT, 14, client, font_weight="bold", font_size=13),
         text(RIGHT, 14, server, font_weight="bold", font_size=13, text_anchor="end"),
@@ -124,7 +130,7 @@ def dialogue(
         )
         toward = 0.0 if row.from_client else 3.14159265
         pieces.append(arrow_head(end, y, toward=toward, colour=colour))
-        if connections > 1:
+        if len(numbers) > 1:
             middle = (LEFT + RIGHT) / 2
             pieces.append(
                 text(
@@ -138,7 +144,7 @@ def dialogue(
             )
         y += 6
     pieces += [line(x, 22, x, y + 6, stroke_width=1.5) for x in (LEFT, RIGHT)]
-    told = _in_words(rows, connections, client, server)
+    told = _in_words(rows, numbers, client, server)
     caption = f"{told} {getattr(packets, 'note', '')}".strip()
     words = [
         (str(row.connection), client if row.from_client else server, " / ".join(row.lines))
@@ -154,15 +160,15 @@ def dialogue(
     )
 
 
-def _in_words(rows: Sequence[Said], connections: int, client: str, server: str) -> str:
+def _in_words(rows: Sequence[Said], numbers: Sequence[int], client: str, server: str) -> str:
     told = []
-    for number in range(1, connections + 1):
+    for number in numbers:
         mine = [row for row in rows if row.connection == number]
         opener = next((row for row in mine if not row.data), None)
         who = f", opened by the {client if opener.from_client else server}" if opener else ""
         data = [row for row in mine if row.data]
         told.append(f"Connection {number}{who}: {count(len(data), 'packet')} with data.")
-    return " ".join(told) if connections > 1 else f"{count(len(rows), 'packet')} shown."
+    return " ".join(told) if len(numbers) > 1 else f"{count(len(rows), 'packet')} shown."
 
 
 __all__ = ["Said", "dialogue", "payloads", "said"]

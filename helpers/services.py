@@ -13,15 +13,16 @@ import contextlib
 import selectors
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .figures import new_figure, picture_of
 from .library_servers import lines_of_code, serve_library
-from .measure import Latency, latency
+from .measure import Latency, Throughput, latency
 from .pictures import BLUE, GREEN, GREY, ORANGE, PINK, Picture
 from .units import format_time
+from .ways import goodput
 
 AT_ONCE = 8  # clients that ask without a pause, to find the most that a server can answer
 SECONDS = 0.25
@@ -84,12 +85,36 @@ def measure_service(
 
             def once() -> None:
                 client.sendall(ask)
-                if len(client.recv(size, socket.MSG_WAITALL)) < size:
-                    raise ConnectionError(f"{label}: closed before its answer was complete")
+                left = size
+                while left > 0:
+                    if not (part := client.recv(left)):
+                        raise ConnectionError(f"{label} closed before its answer was complete.")
+                    left -= len(part)
 
             samples = latency(once, rounds=ROUNDS, label=label)
         rate = flood(server.address, ask, size)
     return ServiceCost(label, lines_of_code(service), tuple(wire), samples, rate)
+
+
+def echo_goodput(service: Any, *, sizes: Iterable[int], label: str) -> Throughput:
+    """The goodput of an echo service in a process of its own, message after message.
+
+    A message counts when all of it has come back. Parameters as of `measure_service` and
+    `helpers.ways.goodput`; sizes that fit into the kernel's buffers (64 KiB) cannot block.
+    """
+    with serve_library(service, apart=True) as server:
+        with socket.create_connection(server.address, PATIENCE) as client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+            def carry(message: bytes) -> None:
+                client.sendall(message)
+                left = len(message)
+                while left:
+                    if not (part := client.recv(left)):
+                        raise ConnectionError(f"{label} closed before all had come back.")
+                    left -= len(part)
+
+            return goodput(carry, sizes=sizes, label=label)
 
 
 def answer_size(client: socket.socket, ask: bytes) -> int:
