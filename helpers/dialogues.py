@@ -154,7 +154,7 @@ def dialogue(
         "dialogue",
         y + 14,
         pieces,
-        alt=f"A dialogue of {client} and {server}, packet by packet. {told}",
+        alt=f"A dialogue of {client} and {server}, packet by packet.",
         caption=caption,
         below=table(("connection", "who", "what"), words, summary="The same in words"),
     )

@@ -24,13 +24,13 @@ import asyncio
 import contextlib
 import inspect
 import logging
-import os
 import select
 import socket
 import socketserver
 import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -121,15 +121,20 @@ def serve_smtp(handler: Any, *, listener: socket.socket | None = None) -> Librar
     return _started(type(handler).__name__, "aiosmtpd", run_smtp, handler, listener)
 
 
-def serve_ftp(folder: str | os.PathLike[str]) -> LibraryServer:
-    """Start pyftpdlib's FTP server: anonymous users may read `folder`.
+def serve_ftp(files: Mapping[str, bytes]) -> LibraryServer:
+    """Start pyftpdlib's FTP server: anonymous users may read these files, by their names.
 
-    Its `data_port` is the port of passive mode. It serves one such connection at a time.
+    They are in a folder that is removed at stop. The server's `data_port` is the port of passive
+    mode; it serves one such connection at a time.
     """
+    folder = tempfile.mkdtemp(prefix="course-")
+    for name, content in files.items():
+        Path(folder, name).write_bytes(content)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         data_port = probe.getsockname()[1]
-    server = _started(Path(folder).name, "pyftpdlib", run_ftp, (os.fspath(folder), data_port), None)
+    server = _started("files", "pyftpdlib", run_ftp, (folder, data_port), None)
     server.data_port = data_port
+    server.paths = [folder]
     return server
 
 

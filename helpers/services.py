@@ -25,8 +25,8 @@ from .units import format_time
 from .ways import goodput
 
 AT_ONCE = 8  # clients that ask without a pause, to find the most that a server can answer
-SECONDS = 0.25
-ROUNDS = 1500
+SECONDS = 0.15
+ROUNDS = 800
 PATIENCE = 5.0  # seconds for one answer
 
 
@@ -91,7 +91,7 @@ def measure_service(
                         raise ConnectionError(f"{label} closed before its answer was complete.")
                     left -= len(part)
 
-            samples = latency(once, rounds=ROUNDS, label=label)
+            samples = latency(once, rounds=ROUNDS, warmup=100, label=label)
         rate = flood(server.address, ask, size)
     return ServiceCost(label, lines_of_code(service), tuple(wire), samples, rate)
 
