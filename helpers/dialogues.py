@@ -24,7 +24,9 @@ MOST_LINES = 9  # of one packet
 LEFT, RIGHT = 20.0, WIDTH - 20.0  # px
 _LINE = 14.0  # px
 _LOOKS = ((BLUE, None), (ORANGE, DASHED), (GREEN, None), (PINK, DASHED))
-_PORT = re.compile(rb"PORT [\d,]*?(\d+),(\d+)\r\n|EPRT \|\d\|[^|]*\|(\d+)\|")
+# Where an end of an FTP session says it listens (RFC 959, section 4.1.2; RFC 2428).
+_BY_CLIENT = re.compile(rb"PORT [\d,]*?(\d+),(\d+)\r\n|EPRT \|\d\|[^|]*\|(\d+)\|")
+_BY_SERVER = re.compile(rb"227 [^(]*\([\d,]*?(\d+),(\d+)\)|229 [^(]*\(\|\|\|(\d+)\|\)")
 
 
 class Said(NamedTuple):
@@ -38,17 +40,21 @@ class Said(NamedTuple):
         Who sent it. The client is who opened the first connection.
     data : bytes
         What it said; b"" for a SYN, which opens the connection.
+    seen : bool
+        False for a SYN that was not captured, of a connection that was agreed upon in another.
     """
 
     connection: int
     from_client: bool
     data: bytes
+    seen: bool = True
 
     @property
     def lines(self) -> list[str]:
         """The data as text, line by line, or what it is, if it is no text."""
         if not self.data:
-            return [f"SYN: opens connection {self.connection}"]
+            note = "" if self.seen else " (not seen by this capture)"
+            return [f"SYN: opens connection {self.connection}{note}"]
         if not all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in self.data):
             return [f"{count(len(self.data), 'byte')}: {self.data[:16].hex(' ')} …"]
         lines = self.data.decode().removesuffix("\n").replace("\r", "").split("\n")
@@ -65,17 +71,24 @@ def payloads(packets: Iterable[Packet]) -> list[bytes]:
 def said(packets: Iterable[Packet]) -> list[Said]:
     """Who said what, on which connection, in the order seen."""
     packets = list(packets)
-    found = [each for each in conversations(packets) if each.protocol == "TCP"]
-    # What the client told the server to connect to: then the server opens that connection.
-    told = {_port(*match) for packet in packets for match in _PORT.findall(packet.data[-100:])}
+    by_client, by_server = (
+        {_port(*match) for data in payloads(packets) for match in pattern.findall(data)}
+        for pattern in (_BY_CLIENT, _BY_SERVER)
+    )
     order = {id(packet): place for place, packet in enumerate(packets)}
     rows = []
+    found = [each for each in conversations(packets) if each.protocol == "TCP"]
     for number, conversation in enumerate(found, 1):
-        reversed_ = conversation.right[1] in told
+        ends = conversation.left, conversation.right
+        listens = next((end for end in ends if end[1] in by_client | by_server), ends[1])
+        server = listens if listens[1] not in by_client else ends[listens == ends[0]]
+        first = conversation.segments[0]
+        if not first.opens and listens[1] in by_client | by_server:
+            opening = Said(number, listens == server, b"", seen=False)
+            rows.append((order[id(first.packet)], opening))
         for segment in conversation.segments:
             if segment.length or segment.opens:
-                from_opener = segment.source == conversation.left
-                row = Said(number, from_opener != reversed_, segment.payload)
+                row = Said(number, segment.source != server, segment.payload)
                 rows.append((order[id(segment.packet)], row))
     return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
 

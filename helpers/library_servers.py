@@ -271,13 +271,11 @@ def run_tornado(listener: socket.socket, stop: socket.socket, service: Any) -> N
 def run_twisted(listener: socket.socket, stop: socket.socket, service: Any) -> None:
     """Twisted, on a reactor that is not the global one, so that there can be several."""
     from twisted.internet import abstract, protocol
+    from twisted.internet.selectreactor import SelectReactor
 
-    try:
-        from twisted.internet.epollreactor import EPollReactor as Reactor
-    except ImportError:  # not Linux
-        from twisted.internet.selectreactor import SelectReactor as Reactor  # type: ignore[assignment]
-
-    reactor = Reactor()
+    # Not epoll: it would take what a capture of own frames puts into a socket's error queue for
+    # the end of the connection.
+    reactor: Any = SelectReactor()
 
     class Stop(abstract.FileDescriptor):
         def fileno(self) -> int:
@@ -298,14 +296,12 @@ def run_twisted(listener: socket.socket, stop: socket.socket, service: Any) -> N
 
         factory = Site(service(), reactor=reactor)
     listener.setblocking(False)  # Twisted accepts until nobody is left
-    port: Any = reactor.adoptStreamPort(listener.fileno(), listener.family, factory)
+    port = reactor.adoptStreamPort(listener.fileno(), listener.family, factory)
     Stop(reactor).startReading()
     try:
         reactor.run(installSignalHandlers=False)
     finally:
         reactor.waker.connectionLost(None)
-        if hasattr(reactor, "_poller"):
-            reactor._poller.close()
         if port.connected:
             port.connectionLost(None)
 
@@ -329,7 +325,7 @@ def run_ftp(listener: socket.socket, stop: socket.socket, service: tuple[str, in
     """pyftpdlib: its own event loop."""
     from pyftpdlib.authorizers import DummyAuthorizer
     from pyftpdlib.handlers import FTPHandler
-    from pyftpdlib.ioloop import IOLoop
+    from pyftpdlib.ioloop import Select
     from pyftpdlib.servers import FTPServer
 
     folder, data_port = service
@@ -357,7 +353,7 @@ def run_ftp(listener: socket.socket, stop: socket.socket, service: tuple[str, in
         banner = "hello"
 
     Handler.authorizer.add_anonymous(folder, perm="elr")
-    loop = IOLoop.factory()
+    loop = Select()  # not epoll, for the same reason as Twisted
     FTPServer(listener, Handler, ioloop=loop)
     loop.register(stop.fileno(), Stop(), loop.READ)
     pause = None
