@@ -143,18 +143,10 @@ def dialogue(
         )
         toward = 0.0 if row.from_client else 3.14159265
         pieces.append(arrow_head(end, y, toward=toward, colour=colour))
-        if len(numbers) > 1:
-            middle = (LEFT + RIGHT) / 2
-            pieces.append(
-                text(
-                    middle,
-                    y - 5,
-                    str(row.connection),
-                    font_size=11,
-                    text_anchor="middle",
-                    font_weight="bold",
-                )
-            )
+        if len(numbers) > 1:  # at the arrow's head, where its text does not reach
+            near = RIGHT - 20 if row.from_client else LEFT + 20
+            bold = {"font_size": 11, "font_weight": "bold", "text_anchor": "middle"}
+            pieces.append(text(near, y - 5, str(row.connection), **bold))
         y += 6
     pieces += [line(x, 22, x, y + 6, stroke_width=1.5) for x in (LEFT, RIGHT)]
     told = _in_words(rows, numbers, client, server)

@@ -187,21 +187,22 @@ def services_figure(costs: Sequence[ServiceCost]) -> Picture:
     _bars(lines, [cost.lines for cost in costs], colours, "{:.0f}")
     lines.set(xlabel="Lines of code", ylabel="Service")
     _bars(wire, [sum(cost.wire) for cost in costs], colours, "{:,.0f}")
-    wire.set(xlabel="Bytes on the wire for one answer (B)", ylabel="Service")
+    wire.set(xlabel="Bytes on the wire (B)", ylabel="Service")
     for place, cost in zip(places, costs, strict=True):
-        p50, p99 = (1e6 * cost.latency.percentile(p) for p in (50, 99))
+        p50, p99 = (cost.latency.percentile(p) for p in (50, 99))
         times.plot([p50, p99], [place, place], color=GREY, linewidth=2, linestyle="-")
-        times.plot(p50, place, "o", color=ORANGE, label="p50" if place == 0 else None)
+        times.plot(
+            p50, place, "o", color=ORANGE, label="p50 of the latency" if place == 0 else None
+        )
         times.plot(p99, place, ">", color=PINK, label="p99" if place == 0 else None)
-    times.set(xlabel="Latency (µs, logarithmic)", ylabel="Service", xscale="log")
-    low = min(1e6 * cost.latency.percentile(50) for cost in costs)
-    high = max(1e6 * cost.latency.percentile(99) for cost in costs)
-    steps = [d * 10**n for n in range(7) for d in (1, 2, 5) if low / 2 <= d * 10**n <= 2 * high]
-    steps = steps[:: 1 + len(steps) // 6]
-    times.set_xlim(low / 2, 2 * high)
+    times.set(xlabel="Latency (logarithmic)", ylabel="Service", xscale="log")
+    ends = [cost.latency.percentile(p) for cost in costs for p in (50, 99)]
+    low, high = min(ends) / 2, 2 * max(ends)
+    powers = [10.0**n for n in range(-7, 2) if low <= 10.0**n <= high]
+    times.set_xlim(low, high)
     times.xaxis.minorticks_off()
-    times.set_xticks(steps, [f"{step:,}" for step in steps])
-    times.legend(loc="best")
+    times.set_xticks(powers, [format_time(power) for power in powers])
+    figure.legend(*times.get_legend_handles_labels(), loc="outside lower left", ncols=2)
     _bars(rates, [cost.per_second for cost in costs], colours, "{:,.0f}")
     rates.set(xlabel="Answers a second, 8 clients", ylabel="Service")
     for axes in (lines, wire, times, rates):
@@ -223,8 +224,12 @@ def services_figure(costs: Sequence[ServiceCost]) -> Picture:
 
 
 def _bars(axes: Any, values: Sequence[float], colours: Sequence[str], form: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes.barh(range(len(values)), values, color=colours, height=0.6)
     axes.set_xlim(0, 1.3 * max([*values, 1]))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     for place, value in enumerate(values):
         axes.annotate(
             form.format(value), (value, place), (4, 0), textcoords="offset points", va="center",
