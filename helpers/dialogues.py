@@ -11,9 +11,10 @@ connects to whom, and what travels on which connection.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .drawing import DASHED, WIDTH, arrow_head, count, drawing, fitted, line, nothing, table, text
 from .packets import Packet
@@ -125,33 +126,12 @@ def dialogue(
     ]
     y = 26.0
     for row in rows:
-        colour, dashes = _LOOKS[(row.connection - 1) % len(_LOOKS)]
-        room = RIGHT - LEFT - 60
-        start, end = (LEFT, RIGHT) if row.from_client else (RIGHT, LEFT)
-        anchor = "start" if row.from_client else "end"
-        for words in row.lines:
-            y += _LINE
-            inside = LEFT + 14 if row.from_client else RIGHT - 14
-            style = {"font_size": 12, "text_anchor": anchor}
-            mono = bool(row.data)
-            shown = fitted(words, room, 12, mono=mono)
-            # Text that ends at a line: its longest row begins all of them.
-            pieces.append(text(inside, y, shown, mono=mono, **style))
-        y += 8
-        pieces.append(
-            line(start, y, end, y, stroke=colour, stroke_width=2, stroke_dasharray=dashes)
-        )
-        toward = 0.0 if row.from_client else 3.14159265
-        pieces.append(arrow_head(end, y, toward=toward, colour=colour))
-        if len(numbers) > 1:  # at the arrow's head, where its text does not reach
-            near = RIGHT - 20 if row.from_client else LEFT + 20
-            bold = {"font_size": 11, "font_weight": "bold", "text_anchor": "middle"}
-            pieces.append(text(near, y - 5, str(row.connection), **bold))
-        y += 6
+        drawn, y = _drawn(row, y, numbered=len(numbers) > 1)
+        pieces += drawn
     pieces += [line(x, 22, x, y + 6, stroke_width=1.5) for x in (LEFT, RIGHT)]
     told = _in_words(rows, numbers, client, server)
     caption = f"{told} {getattr(packets, 'note', '')}".strip()
-    words = [
+    told_rows = [
         (str(row.connection), client if row.from_client else server, " / ".join(row.lines))
         for row in rows
     ]
@@ -161,8 +141,30 @@ def dialogue(
         pieces,
         alt=f"A dialogue of {client} and {server}, packet by packet.",
         caption=caption,
-        below=table(("connection", "who", "what"), words, summary="The same in words"),
+        below=table(("connection", "who", "what"), told_rows, summary="The same in words"),
     )
+
+
+def _drawn(row: Said, y: float, *, numbered: bool) -> tuple[list[str], float]:
+    """One packet below `y`: its text, and an arrow under it; and where that ends."""
+    colour, dashes = _LOOKS[(row.connection - 1) % len(_LOOKS)]
+    start, end = (LEFT, RIGHT) if row.from_client else (RIGHT, LEFT)
+    inwards = 1 if row.from_client else -1
+    style: dict[str, Any] = {"font_size": 12, "mono": bool(row.data)}
+    style["text_anchor"] = "start" if row.from_client else "end"
+    pieces = []
+    for words in row.lines:
+        y += _LINE
+        shown = fitted(words, RIGHT - LEFT - 60, 12, mono=bool(row.data))
+        pieces.append(text(start + 14 * inwards, y, shown, **style))
+    y += 8
+    pieces.append(line(start, y, end, y, stroke=colour, stroke_width=2, stroke_dasharray=dashes))
+    toward = 0.0 if row.from_client else math.pi
+    pieces.append(arrow_head(end, y, toward=toward, colour=colour))
+    if numbered:  # at the arrow's head, where its text does not reach
+        bold: dict[str, Any] = {"font_size": 11, "font_weight": "bold", "text_anchor": "middle"}
+        pieces.append(text(end - 20 * inwards, y - 5, str(row.connection), **bold))
+    return pieces, y + 6
 
 
 def _in_words(rows: Sequence[Said], numbers: Sequence[int], client: str, server: str) -> str:

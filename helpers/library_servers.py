@@ -256,7 +256,7 @@ def run_tornado(listener: socket.socket, stop: socket.socket, service: Any) -> N
         if issubclass(service, TCPServer):
             server = service()
         else:
-            quiet = {"log_function": lambda handler: None}
+            quiet: Any = {"log_function": lambda handler: None}
             server = HTTPServer(Application([(".*", service)], **quiet))
         listener.setblocking(False)  # Tornado accepts until nobody is left
         server.add_socket(listener)
@@ -347,7 +347,7 @@ def run_ftp(listener: socket.socket, stop: socket.socket, service: tuple[str, in
         def close(self) -> None:
             pass
 
-    class Handler(FTPHandler):  # type: ignore[misc]
+    class Handler(FTPHandler):
         authorizer = DummyAuthorizer()
         passive_ports = (data_port,)
         banner = "hello"

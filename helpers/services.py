@@ -25,7 +25,8 @@ from .units import format_time
 from .ways import goodput
 
 AT_ONCE = 8  # clients that ask without a pause, to find the most that a server can answer
-SECONDS = 0.15
+SECONDS = 0.1
+FLOODS = 3
 ROUNDS = 800
 PATIENCE = 5.0  # seconds for one answer
 
@@ -45,7 +46,7 @@ class ServiceCost:
     latency : Latency
         One client, one request after the other, on one connection.
     per_second : float
-        Answers a second for 8 clients that ask without a pause.
+        Answers a second for 8 clients that ask without a pause: the best of three runs.
     """
 
     label: str
@@ -92,7 +93,8 @@ def measure_service(
                     left -= len(part)
 
             samples = latency(once, rounds=ROUNDS, warmup=100, label=label)
-        rate = flood(server.address, ask, size)
+        # What disturbs a measurement only ever makes it slower: the best of several counts.
+        rate = max(flood(server.address, ask, size) for _ in range(FLOODS))
     return ServiceCost(label, lines_of_code(service), tuple(wire), samples, rate)
 
 

@@ -44,7 +44,10 @@ def source_of(function: Callable[..., Any]) -> str:
     """
     lines = {"": "from __future__ import annotations"}
     home = getattr(function, "__module__", "")
-    (_add_class if isinstance(function, type) else _add_function)(function, home, lines)
+    if isinstance(function, type):
+        _add_class(function, home, lines)
+    else:
+        _add_function(function, home, lines)
     return "\n".join(lines.values()) + "\n"
 
 
