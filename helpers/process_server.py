@@ -37,19 +37,27 @@ class ServerProcess:
     Attributes
     ----------
     name : str
-        The name of the function that serves.
+        The name of the function or class that serves.
     address : tuple
         (host, port): what a client connects to.
     """
 
-    def __init__(self, model: Callable[..., Any], host: str, backlog: int) -> None:
+    def __init__(
+        self,
+        function: str,
+        source: str,
+        *,
+        name: str = "",
+        host: str = "127.0.0.1",
+        backlog: int = BACKLOG,
+    ) -> None:
+        """Start `function`, which `source` defines; `name` is what the server is called."""
         import psutil
 
-        self.name = model.__name__
-        source = source_of(model)
+        self.name = name or function
         self._child = ChildProcess("server_process")
         try:
-            self._child.tell(source=source, name=self.name, host=host, backlog=backlog)
+            self._child.tell(source=source, name=function, host=host, backlog=backlog)
             self.address: tuple[str, int] = tuple(self._child.hear()["address"])
             self._process = psutil.Process(self._child.process.pid)
             # Before its first client: this much any Python takes, and two threads, of which
@@ -163,7 +171,7 @@ def serve_process(
     OSError
         If it did not start; the message is the last line of its traceback.
     """
-    return ServerProcess(model, host, backlog)
+    return ServerProcess(model.__name__, source_of(model), host=host, backlog=backlog)
 
 
 __all__ = ["Ended", "ServerProcess", "serve_process"]

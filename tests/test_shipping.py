@@ -86,3 +86,35 @@ def test_a_function_inside_a_function_is_refused_if_it_uses_its_variables() -> N
 def test_what_has_no_source_is_refused() -> None:
     with pytest.raises(TypeError, match="written with def"):
         source_of(len)
+
+
+class Base:
+    def greet(self):
+        return first("a")
+
+
+class Derived(Base):
+    """Uses its parent, and a function of this module."""
+
+    size = 3
+
+    def twice(self):
+        return [self.greet()] * 2 + [even(self.size)]
+
+
+class Nothing:
+    pass
+
+
+def makes_one():
+    return Derived().twice()
+
+
+def test_a_class_takes_along_its_parents_and_what_its_methods_use() -> None:
+    assert ran_elsewhere(Derived, "Derived().twice()") == "['YQ=', 'YQ=', False]"
+    assert ran_elsewhere(makes_one, "makes_one()") == "['YQ=', 'YQ=', False]"
+
+
+def test_a_class_without_methods_is_refused() -> None:
+    with pytest.raises(TypeError, match="Nothing has no method"):
+        source_of(Nothing)
