@@ -95,7 +95,9 @@ class _Cursor:
         return self.take(name, self.number(f"{name} Length", size), meaning)
 
 
-def record_fields(record: bytes, *, opened: bool = False, old: bool = False) -> list[Field]:
+def record_fields(
+    record: bytes, *, opened: bool = False, old: bool = False, hidden: bool = False
+) -> list[Field]:
     """All fields of one record, first to last: they tile it, without a gap or an overlap.
 
     Parameters
@@ -106,6 +108,8 @@ def record_fields(record: bytes, *, opened: bool = False, old: bool = False) -> 
         It is an encrypted one whose content, between header and tag, has been put in clear.
     old : bool
         Of TLS 1.2 or before, where a Certificate has another form.
+    hidden : bool
+        Encrypted as TLS 1.2 does it.
     """
     cursor = _Cursor(record, 0, len(record))
     cursor.enter(RECORD)
@@ -118,6 +122,9 @@ def record_fields(record: bytes, *, opened: bool = False, old: bool = False) -> 
         return cursor.found
     if opened:
         _opened(cursor)
+    elif hidden:
+        cursor.enter(SEALED)
+        cursor.take("Encrypted", cursor.end - cursor.at, "cannot be read without the key")
     else:
         _content(cursor, kind, cursor.end - cursor.at, old)
     return cursor.found
