@@ -47,6 +47,10 @@ class Attempt:
         """What came of it, as (what, in words)."""
         found = [(f"{side} raised", self._raised(side)) for side in (CLIENT, SERVER)]
         error = self.raised.get(CLIENT)
+        if error is None:
+            names = (self.client.getpeercert() or {}).get("subjectAltName", ())
+            verified = ", ".join(str(name) for _, name in names)
+            found.insert(1, ("client verified", verified or "nothing"))
         if isinstance(error, ssl.SSLCertVerificationError):
             found.insert(1, ("verify_code", str(error.verify_code)))
             found.insert(2, ("verify_message", error.verify_message))

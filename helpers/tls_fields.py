@@ -20,6 +20,7 @@ from . import field_names, tls_names
 from .fields import UNDISSECTED, Field
 from .tls_keys import HEADER, TAG
 
+SHOWN = 8  # bytes of a value that is neither text nor number
 RECORD, SEALED, INNER = "TLS record", "Sealed", "End of the inner plaintext"
 Says = Mapping[int, str] | Callable[[int], str] | str
 
@@ -50,6 +51,8 @@ class _Cursor:
         taken = self.data[self.at : self.at + size]
         if size:
             value = field_names.text(taken)
+            if size > SHOWN and not value.startswith('"'):
+                value = f"{size:,} bytes"  # the map draws them in any case
             self.found.append(Field(self.layer, name, 8 * self.at, 8 * size, value, meaning))
             self.at += size
         return taken

@@ -71,3 +71,17 @@ def test_no_file_is_left_and_the_context_is_as_it_was() -> None:
     assert visitor.keylog_filename is None
     new = set(os.listdir(tempfile.gettempdir())) - before
     assert not [name for name in new if name.startswith("course-")]
+
+
+def test_what_went_well_says_what_was_verified() -> None:
+    careless = ssl.create_default_context()
+    careless.check_hostname = False
+    careless.verify_mode = ssl.CERT_NONE
+    for visitor, verified in ((client(), NAME), (careless, "nothing")):
+        rows = dict(attempt(visitor, server_for(), NAME).rows)
+        assert rows == {
+            "client raised": "nothing",
+            "client verified": verified,
+            "server raised": "nothing",
+            "alert": "none",
+        }

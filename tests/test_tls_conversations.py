@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from test_byte_maps import Page
 from tls_contexts import NAME, client, server_for
 
-from helpers.tls_attempts import Attempt, attempt
+from helpers.tls_attempts import attempt
 from helpers.tls_conversations import Conversation, Record, conversation, records_of
 from helpers.tls_fields import record_fields
 
@@ -206,11 +206,3 @@ def test_the_table_says_what_a_watcher_reads(new: Conversation) -> None:
     clear = sum(len(record.data) for record in new.records if not record.sealed)
     assert f"{clear:,} of them in clear" in page
     assert isinstance(new[1], Record)
-
-
-def test_the_attempt_is_shown(new: Conversation) -> None:
-    tried = attempt(client(), server_for(), NAME)
-    assert isinstance(tried, Attempt)
-    assert dict(tried.rows) == {
-        "client raised": "nothing", "server raised": "nothing", "alert": "none"
-    }  # fmt: skip
