@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from .pictures import ORANGE
 from .tls_conversations import CLIENT, SERVER, Conversation, conversation, other
@@ -48,8 +49,8 @@ class Attempt:
         found = [(f"{side} raised", self._raised(side)) for side in (CLIENT, SERVER)]
         error = self.raised.get(CLIENT)
         if error is None:
-            names = (self.client.getpeercert() or {}).get("subjectAltName", ())
-            verified = ", ".join(str(name) for _, name in names)
+            shown: dict[str, Any] = self.client.getpeercert() or {}  # empty if not verified
+            verified = ", ".join(name for _, name in shown.get("subjectAltName", ()))
             found.insert(1, ("client verified", verified or "nothing"))
         if isinstance(error, ssl.SSLCertVerificationError):
             found.insert(1, ("verify_code", str(error.verify_code)))
