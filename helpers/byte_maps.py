@@ -261,10 +261,12 @@ def _label(field: Field, data: bytes, width: int, digits: str) -> str:
         initials = "".join(word[0] for word in name.replace("-", " ").split())
         name = field.scapy if field.scapy.isupper() else initials
     parts = [f"<s>{escape(name)}</s>"]
-    if digits != field.value and not narrow:
+    value = _value(field, data)
+    twice = value == digits or (value.endswith(" …") and not value.startswith('"'))
+    if not twice and not narrow:
         parts.append(f'<span class="m">{digits}</span>')
     meaning = "" if narrow or not field.meaning else f"<em>{escape(field.meaning)}</em>"
-    parts.append(f'<span class="v"><b>{escape(_value(field, data))}</b>{meaning}</span>')
+    parts.append(f'<span class="v"><b>{escape(value)}</b>{meaning}</span>')
     if left := (field.end + 7) // 8 - _cut(field):
         parts.append(f'<span class="v"><em>{left:,} more bytes are not drawn.</em></span>')
     return f'<span aria-hidden="true">{"".join(parts)}</span>'

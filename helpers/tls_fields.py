@@ -21,7 +21,7 @@ from .fields import UNDISSECTED, Field
 from .tls_keys import HEADER, TAG
 
 SHOWN = 8  # bytes of a value that is neither text nor number
-RECORD, SEALED, INNER = "TLS record", "Sealed", "End of the inner plaintext"
+RECORD, SEALED, INNER = "TLS record", "Encrypted record", "End of the inner plaintext"
 Says = Mapping[int, str] | Callable[[int], str] | str
 
 
@@ -127,7 +127,7 @@ def record_fields(
         _opened(cursor)
     elif hidden:
         cursor.enter(SEALED)
-        cursor.take("Encrypted", cursor.end - cursor.at, "cannot be read without the key")
+        cursor.take("Ciphertext", cursor.end - cursor.at, "cannot be read without the key")
     else:
         _content(cursor, kind, cursor.end - cursor.at, old)
     return cursor.found
@@ -146,8 +146,8 @@ def _opened(cursor: _Cursor) -> None:
         cursor.enter(INNER)
         cursor.number("Content Type", 1, tls_names.RECORDS)
         cursor.take("Padding", len(inner) - len(content), "zeros, to hide the length")
-    cursor.enter("Seal")
-    cursor.take("Authentication Tag", cursor.end - cursor.at, "proves that no bit was changed")
+    cursor.enter("Authentication tag")
+    cursor.take("Tag", cursor.end - cursor.at, "proves that no bit was changed")
 
 
 def _content(cursor: _Cursor, kind: int, size: int, old: bool) -> None:
@@ -163,8 +163,8 @@ def _content(cursor: _Cursor, kind: int, size: int, old: bool) -> None:
         cursor.number("Type", 1, "no meaning in TLS 1.3; old middleboxes expect it")
     elif kind == tls_names.APPLICATION_DATA and end == cursor.end and size > TAG:
         cursor.enter(SEALED)
-        cursor.take("Encrypted", size - TAG, "cannot be read without the key")
-        cursor.take("Authentication Tag", TAG, "proves that no bit was changed")
+        cursor.take("Ciphertext", size - TAG, "cannot be read without the key")
+        cursor.take("Tag", TAG, "proves that no bit was changed")
     else:
         cursor.enter("Content")
         cursor.take("Data", size, f"{size:,} bytes carried")

@@ -97,7 +97,7 @@ def test_tls_1_2_shows_the_certificate_and_hides_the_end(old: Conversation) -> N
     assert "Certificate" in words(old, "server")
     assert not old["Certificate"].sealed
     assert [record.sender for record in old.records if record.hidden] == ["client", "server"]
-    assert "Sealed" in old.records[-1].map().html
+    assert "Encrypted record" in old.records[-1].map().html
 
 
 @pytest.mark.parametrize("which", ["new", "old"])
