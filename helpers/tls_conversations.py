@@ -15,7 +15,7 @@ from . import tls_names
 from .byte_maps import field_map
 from .pictures import BLUE, ORANGE, Picture
 from .tls_fields import record_fields
-from .tls_keys import HEADER, TAG, TrafficKeys, content_of, secrets_of
+from .tls_keys import HEADER, SUITES, TAG, TrafficKeys, content_of, secrets_of
 
 CLIENT, SERVER = "client", "server"
 _CELL = "text-align:left;vertical-align:top;padding:0.15em 0.9em 0.15em 0.3em;border:0"
@@ -270,6 +270,7 @@ class _Reader:
         sequence = self.sequence[record.sender]
         try:
             inner = keys.open(record.data, sequence)
+            content_of(inner)  # it has a type
         except ValueError:
             return record
         self.sequence[record.sender] = sequence + 1
@@ -280,10 +281,9 @@ class _Reader:
         body = record.content[4:]
         if name == "ClientHello":
             self.secrets = secrets_of(self.key_log, body[2:34])
-        elif name == "ServerHello":
-            suite = 35 + body[34]
-            number = int.from_bytes(body[suite : suite + 2], "big")
-            self.suite = tls_names.cipher_suites().get(number, "")
+        elif name == "ServerHello" and len(body) > 34:
+            suite = body[35 + body[34] :][:2]  # behind the session ID
+            self.suite = tls_names.cipher_suites().get(int.from_bytes(suite, "big"), "")
             self.old = b"\x00\x2b\x00\x02\x03\x04" not in body
             if body[2:34] != tls_names.RETRY and not self.old:
                 for side in (CLIENT, SERVER):
@@ -296,6 +296,6 @@ class _Reader:
 
     def _change(self, side: str, label: str) -> None:
         self.keys.pop(side, None)
-        if label in self.secrets:
+        if label in self.secrets and self.suite in SUITES:
             self.keys[side] = TrafficKeys(self.secrets[label], self.suite)
             self.sequence[side] = 0

@@ -191,6 +191,14 @@ def test_a_hello_with_any_byte_changed_gives_fields_that_tile(data: st.DataObjec
 HELLO = attempt(client(), server_for(), NAME).talk["ClientHello"].data
 
 
+@pytest.mark.parametrize("size", [0, 1, 34, 35, 37])
+def test_a_server_hello_that_is_cut_short_is_drawn(size: int) -> None:
+    message = b"\2" + size.to_bytes(3, "big") + bytes(size)
+    talk = conversation([("server", b"\x16\3\3" + len(message).to_bytes(2, "big") + message)])
+    assert talk[1].words == "ServerHello"
+    assert talk.map(1).alt
+
+
 def test_garbage_is_a_conversation_too() -> None:
     talk = conversation([("client", b"GET / HTTP/1.1\r\n\r\n"), ("server", b"\x17\3\3\0\1x")])
     assert len(talk.records) == 2
