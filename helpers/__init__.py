@@ -29,6 +29,7 @@
     icmp_errors  ICMP errors, from a socket's error queue
     eyeballs     a name with many addresses, some of which never answer
     charts       a connection over time
+    tls_attempts TLS connections in memory, record by record: done, or refused on purpose
     practice     predictions, exercises, hints, progress
 
 Each module imports only from those above it, and from the small ones they are built of.

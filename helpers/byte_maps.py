@@ -124,7 +124,39 @@ def byte_map(packet: Any, *, layers: Sequence[str] | None = None, title: str = "
     data = packet_bytes(packet)
     if not data:
         raise ValueError("There is nothing to draw: the packet has no bytes.")
-    headers = _headers(fields(packet))
+    found = fields(packet)
+    alt, caption = _alt(data, _headers(found)), _caption(packet, data)
+    return field_map(data, found, alt=alt, caption=caption, layers=layers, title=title)
+
+
+def field_map(
+    data: bytes,
+    found: Sequence[Field],
+    *,
+    alt: str,
+    caption: str,
+    layers: Sequence[str] | None = None,
+    title: str = "",
+) -> Picture:
+    """Draw bytes that are no packet, by the fields that somebody found in them.
+
+    Parameters
+    ----------
+    data : bytes
+        What is drawn.
+    found : sequence of Field
+        First to last; they must tile `data`, without a gap or an overlap.
+    alt, caption : str
+        As for `Picture`.
+    layers, title
+        As for `byte_map`.
+
+    Raises
+    ------
+    ValueError
+        If there is no header of a name in `layers`.
+    """
+    headers = _headers(found)
     names = [header.name for header in headers]
     wanted = names if layers is None else [layers] if isinstance(layers, str) else list(layers)
     if unknown := [name for name in wanted if name not in names]:
@@ -144,7 +176,7 @@ def byte_map(packet: Any, *, layers: Sequence[str] | None = None, title: str = "
         f'<div class="hd">{heading}{sections}</div>'
         f'<div class="x" aria-hidden="true">{_hex_dump(data, headers, wanted)}</div></div>'
     )
-    return Picture("byte map", html, alt=_alt(data, headers), caption=_caption(packet, data))
+    return Picture("byte map", html, alt=alt, caption=caption)
 
 
 def _headers(found: Sequence[Field]) -> list[_Header]:
@@ -229,10 +261,12 @@ def _label(field: Field, data: bytes, width: int, digits: str) -> str:
         initials = "".join(word[0] for word in name.replace("-", " ").split())
         name = field.scapy if field.scapy.isupper() else initials
     parts = [f"<s>{escape(name)}</s>"]
-    if digits != field.value and not narrow:
+    value = _value(field, data)
+    twice = value == digits or (value.endswith(" …") and not value.startswith('"'))
+    if not twice and not narrow:
         parts.append(f'<span class="m">{digits}</span>')
     meaning = "" if narrow or not field.meaning else f"<em>{escape(field.meaning)}</em>"
-    parts.append(f'<span class="v"><b>{escape(_value(field, data))}</b>{meaning}</span>')
+    parts.append(f'<span class="v"><b>{escape(value)}</b>{meaning}</span>')
     if left := (field.end + 7) // 8 - _cut(field):
         parts.append(f'<span class="v"><em>{left:,} more bytes are not drawn.</em></span>')
     return f'<span aria-hidden="true">{"".join(parts)}</span>'

@@ -5,8 +5,8 @@ error queue (SO_TIMESTAMPING, Documentation/networking/timestamping.rst), and ke
 SYN of a connection for whoever accepts it (TCP_SAVE_SYN, tcp(7)). Both are meant for
 other uses, and both are open to everyone.
 
-To find the sockets, the calls of `connect`, `accept`, `sendto` and `close` are watched while
-a capture is open (`helpers.detours`).
+To find the sockets, the calls of `connect`, `accept`, `sendto`, `detach` and `close` are watched
+while a capture is open (`helpers.detours`).
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class OwnFrames:
 
     # What `helpers.detours` tells.
 
-    methods = frozenset({"connect", "connect_ex", "accept", "sendto", "close"})
+    methods = frozenset({"connect", "connect_ex", "accept", "sendto", "close", "detach"})
 
     def before(self, call: SocketCall) -> None:
         if call.name == "close":
@@ -99,7 +99,7 @@ class OwnFrames:
                 watched = self._watched.get(call.sock.fileno())
                 if watched is not None:
                     self._release(watched, for_good=True)
-        elif call.name != "accept" and _is_ip(call.sock):
+        elif call.name not in ("accept", "detach") and _is_ip(call.sock):
             address = call.args[-1]
             if isinstance(address, tuple) and address[1] in self._ports:
                 self._watch(call.sock, sure=True)
@@ -107,6 +107,8 @@ class OwnFrames:
     def after(self, call: SocketCall) -> None:
         if call.name == "accept" and call.done:
             self._accepted(call.result[0])
+        elif call.name == "detach" and call.done:
+            self._wrapped(call.sock, call.result)
         elif call.name.startswith("connect") and call.sock.fileno() in self._watched:
             with contextlib.suppress(OSError):  # refused: there is no connection to name
                 self._called[call.sock.getsockname()[:2]] = call.time_ns
@@ -118,6 +120,15 @@ class OwnFrames:
             syn = conn.getsockopt(socket.IPPROTO_TCP, TCP_SAVED_SYN, 512)
             if syn:
                 self._syns[conn.getpeername()[:2]] = (time.time_ns(), syn)
+
+    def _wrapped(self, sock: socket.socket, fd: int) -> None:
+        """Follow a descriptor to the object that has taken it over, as an `ssl.SSLSocket` does."""
+        with self._lock:
+            watched = self._watched.get(fd)
+            if watched is None or watched.socket() is not sock:
+                return
+            heirs = (other for other in _sockets_of_this_process() if other.fileno() == fd)
+            watched.socket = weakref.ref(next(heirs, sock))
 
     def _begin_watching(self) -> None:
         with _open_lock:

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_fields import ETHER, EXAMPLES, IP, SYN
 
-from helpers.byte_maps import byte_map
-from helpers.fields import fields, packet_bytes
+from helpers.byte_maps import byte_map, field_map
+from helpers.fields import Field, fields, packet_bytes
 from helpers.packets import OWN_FRAME, RAW, RECONSTRUCTED, RECORDING, Packet
 
 HTTP = b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n" * 40
@@ -223,3 +223,14 @@ def test_in_a_browser_fields_and_digits_light_each_other_in_their_own_map(tmp_pa
         assert colours(".x", ack)[1] == lit
         assert colours(".x", ack)[0] != lit
         browser.close()
+
+
+def test_bytes_that_are_no_packet_are_drawn_by_the_fields_that_are_given() -> None:
+    found = [Field("Greeting", "Kind", 0, 8, "7"), Field("Greeting", "Text", 8, 40, '"hello"')]
+    picture = field_map(b"\7hello", found, alt="Byte map of a greeting.", caption="Made here.")
+    page = Page(picture._repr_html_())
+    assert page.digits == b"\7hello".hex()
+    assert page.places["f1"] == set(range(2, 12))
+    assert picture.alt == "Byte map of a greeting."
+    with pytest.raises(ValueError, match="no 'TCP' header; it has Greeting"):
+        field_map(b"\7", found[:1], alt="Byte map of a greeting.", caption="", layers="TCP")

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.utils import rdpcap
+from tls_contexts import NAME, client, server_for
 
 from helpers import capture, echo, serve_asyncio, serve_tcp, serve_udp
 from helpers import recordings as recordings_of_the_course
@@ -58,6 +59,28 @@ def test_the_data_of_the_block_in_both_directions_each_once(source: str, host: s
     assert flags(packets).count("S") == 1
     assert packets.source == source
     assert all(packet.source == source for packet in packets)
+
+
+def test_a_connection_that_is_wrapped_for_tls_is_followed(source: str) -> None:
+    context, told = server_for(), []
+
+    def secret(conn: socket.socket) -> None:
+        with context.wrap_socket(conn, server_side=True) as tls:
+            while data := tls.recv(100):
+                tls.sendall(data)
+
+    with serve_tcp(secret) as server, capture(server, source=source) as packets:
+        with socket.create_connection(server.address) as sock:
+            with client().wrap_socket(sock, server_hostname=NAME) as tls:
+                tls.sendall(b"hello")
+                told.append(tls.recv(100))
+    assert told == [b"hello"]
+    client_hello, server_hello = payloads(packets)[:2]
+    assert client_hello[0] == server_hello[0] == 22
+    assert NAME.encode() in client_hello
+    # Both ends: handshake, data, and on the server's side tickets.
+    assert len(payloads(packets)) >= 5
+    assert not any(b"hello" in data for data in payloads(packets))
 
 
 def test_raw_capture_sees_the_whole_conversation(host: str) -> None:
