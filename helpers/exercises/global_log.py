@@ -124,9 +124,6 @@ returns a new dict with these four, and nothing else:
 - `length`: bytes of the text in UTF-8.
 """,
     starter='''\
-import hmac
-from ipaddress import ip_address, ip_network
-
 def minimise(entry, key):
     """What the log keeps of an entry, as a new dict."""
     ...  # your code
@@ -138,7 +135,7 @@ def minimise(entry, key):
         '`ip_network(("203.0.113.77", 24), strict=False)` is the network around an address.',
         "`ip_address(text).ipv4_mapped` is the IPv4 address inside, or None; only IPv6 addresses "
         "have it.",
-        '`hmac.new(key, name, "sha256").hexdigest()` takes bytes for both.',
+        '`import hmac`; `hmac.new(key, name, "sha256").hexdigest()` takes bytes for both.',
     ),
     solution=SOLUTION,
     wrong={

@@ -87,12 +87,10 @@ EXERCISE = Exercise(
 Write `same_name(a, b)`. Both are bytes, as they came over the wire. Return True if they are UTF-8
 and name the same person to a reader: in any Unicode form (é is `c3 a9` or `65 cc 81`), and in
 capital or small letters. Bytes that are not UTF-8 are no name: False. Letters that merely look
-alike are different, and so are ² and 2. (Unicode's rule D145: normalise, fold the case, normalise
-again.)
+alike are different, and so are ² and 2. (`unicodedata.normalize`; Unicode's rule D145: normalise,
+fold the case, normalise again.)
 """,
     starter='''\
-import unicodedata
-
 def same_name(a, b):
     """Do these bytes, as UTF-8, name the same person?"""
     ...  # your code

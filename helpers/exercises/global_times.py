@@ -88,8 +88,6 @@ Anything else raises `ValueError`, above all a time without an offset. (`datetim
 helps, and allows more than this. Leave out leap seconds and small letters `t` and `z`.)
 """,
     starter='''\
-from datetime import UTC, datetime
-
 def utc_of(text):
     """The moment that a timestamp of RFC 3339 tells, as a datetime in UTC."""
     ...  # your code
