@@ -108,13 +108,13 @@ def distance_figure(
         end = 1000 * trips * 2 * far / LIGHT_IN_FIBRE
         axes.plot([0, far], [0, end], color=GREY, linewidth=0.8, linestyle="--")
         words = f"{trips} round trip{'s' * (trips > 1)}"
-        place: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points"}
+        place: dict[str, Any] = {"xytext": (9, 0), "textcoords": "offset points"}
         axes.annotate(words, (far, end), va="center", fontsize=9, annotation_clip=False, **place)
     for kind, marker, colour in zip(next(iter(rows.values())), _MARKERS, COLOURS, strict=False):
         points = sorted((kilometres(here, city), 1000 * row[kind]) for city, row in rows.items())
         axes.plot(*zip(*points, strict=True), marker, color=colour, label=kind)
     axes.set(xlabel=f"Distance from {here} (km)", ylabel="Time until the page is there (ms)")
-    axes.set(xlim=(0, far * 1.22), ylim=(0, None))
+    axes.set(xlim=(0, far * 1.25), ylim=(0, None))
     figure.legend(loc="outside upper left", ncols=2)
     told = "; ".join(
         f"{city}, {kilometres(here, city):,.0f} km: "

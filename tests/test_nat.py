@@ -6,6 +6,7 @@ from typing import Any
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 
+from helpers.exercises import exercise
 from helpers.nat import Nat, NatTable
 
 ANA, BEN = ("UDP", "10.0.0.1", 5000), ("UDP", "10.0.0.2", 5000)
@@ -89,3 +90,13 @@ def test_what_has_no_ports_and_what_finds_no_port_is_dropped() -> None:
     assert box(b"garbage", "eth0") == []
     packets = [IP(src=f"10.0.0.{n}", dst="10.0.2.4") / UDP(sport=5000, dport=53) for n in (1, 2, 3)]
     assert [len(box(bytes(packet), "eth0")) for packet in packets] == [1, 1, 0]
+
+
+def test_the_table_of_the_exercise_fits() -> None:
+    namespace: dict[str, Any] = {}
+    exec(exercise("14-nat").solution, namespace)
+    box = Nat(PUBLIC, "eth2", namespace["Table"](range(40000, 40010), 120, Clock()))
+    out = through(box, IP(src="10.0.0.1", dst="10.0.2.4") / UDP(sport=5000, dport=53), "eth0")
+    assert (out.src, out.sport) == (PUBLIC, 40000)
+    back = through(box, IP(src="10.0.2.4", dst=PUBLIC) / UDP(sport=53, dport=40000), "eth2")
+    assert (back.dst, back.dport) == ("10.0.0.1", 5000)
