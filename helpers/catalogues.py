@@ -27,9 +27,6 @@ def catalogue(po: str) -> gettext.GNUTranslations:
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import PoFileError, read_po
 
-    # The header says UTF-8 in every catalogue of ours: then Python reads it so.
-    head = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n'
-    po = po.strip().replace('msgid ""\nmsgstr "', f'{head}"', 1)
     compiled = io.BytesIO()
     try:
         write_mo(compiled, read_po(io.StringIO(po), abort_invalid=True))

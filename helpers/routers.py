@@ -13,7 +13,7 @@ on instead: nothing, the packet, another one, an answer. `helpers.nat.Nat` is su
 
 from __future__ import annotations
 
-import select
+import selectors
 import socket
 import sys
 import threading
@@ -109,16 +109,22 @@ class Router:
             sock.close()
 
     def _run(self) -> None:
-        while self._running:
-            for sock in select.select([self._wakened, *self._sockets], [], [])[0]:
-                if sock is self._wakened:
-                    return
-                try:
-                    frame = sock.recv(1 << 16)
-                except OSError:  # the network has been stopped before us
-                    continue
-                if frame[12:14] == _IPV4:
-                    self._forward(frame[_ETHERNET:], self._sockets[sock])
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wakened, selectors.EVENT_READ)
+            for sock, name in self._sockets.items():
+                selector.register(sock, selectors.EVENT_READ, (sock, name))
+            while self._running:
+                for key, _ in selector.select():
+                    if key.data is not None:
+                        self._take(*key.data)
+
+    def _take(self, sock: socket.socket, interface: str) -> None:
+        try:
+            frame = sock.recv(1 << 16)
+        except OSError:  # the network has been stopped before us
+            return
+        if frame[12:14] == _IPV4:
+            self._forward(frame[_ETHERNET:], interface)
 
     def _forward(self, packet: bytes, interface: str) -> None:
         length = int.from_bytes(packet[2:4], "big")

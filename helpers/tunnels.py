@@ -8,7 +8,7 @@ def proxy(conn):
 from __future__ import annotations
 
 import contextlib
-import select
+import selectors
 import socket
 
 _CHUNK = 1 << 16
@@ -33,14 +33,16 @@ def passed_on(near: socket.socket, far: socket.socket, *, keep: int = 1 << 20) -
         The first bytes from near to far, and from far to near.
     """
     other, ways = {near: far, far: near}, {near: bytearray(), far: bytearray()}
-    alive = [near, far]
-    with contextlib.suppress(OSError):
-        while alive:
-            for sock in select.select(alive, [], [])[0]:
+    with contextlib.suppress(OSError), selectors.DefaultSelector() as alive:
+        for sock in ways:
+            alive.register(sock, selectors.EVENT_READ, sock)
+        while alive.get_map():
+            for key, _ in alive.select():
+                sock = key.data
                 if data := sock.recv(_CHUNK):
                     other[sock].sendall(data)
                     ways[sock] += data[: keep - len(ways[sock])]
                 else:
-                    alive.remove(sock)
+                    alive.unregister(sock)
                     other[sock].shutdown(socket.SHUT_WR)
     return [bytes(way) for way in ways.values()]
