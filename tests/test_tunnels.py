@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from helpers import discard, echo, serve_tcp
+from helpers import echo, serve_tcp
 from helpers.private_tls import tls_pair
 from helpers.tunnels import passed_on
 
@@ -39,11 +39,12 @@ def test_both_ways_and_the_end_of_each() -> None:
 
 
 def test_a_client_that_resets_ends_the_tunnel() -> None:
-    with serve_tcp(discard) as server, tunnel(server.address) as (client, kept):
+    with serve_tcp(echo) as server, tunnel(server.address) as (client, kept):
         client.sendall(b"x")
+        assert client.recv(1) == b"x"  # so it has been accepted
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         client.close()
-    assert len(kept) == 1
+    assert kept == [[b"x", b"x"]]
 
 
 def talk(server_side: ssl.SSLContext, client_side: ssl.SSLContext, name: str) -> str | None:
