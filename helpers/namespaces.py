@@ -127,6 +127,8 @@ class Hosts:
         for path, value in _SETTINGS.items():
             with contextlib.suppress(OSError):
                 _write(path, value)
+        if host["by_program"]:
+            _write("ipv4/ip_forward", "0")  # some kernels begin with what their machine has
         if host["forwards"]:
             for path, value in _FORWARDING.items():
                 _write(path, value)

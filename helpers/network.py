@@ -64,6 +64,8 @@ class Network:
     autoconf : sequence of str
         Hosts that get no IPv6 address but their link-local one. They take another, and a route,
         from router advertisements (RFC 4862), which somebody has to send.
+    by_program : sequence of str
+        Hosts on several wires whose kernels forward no IPv4: a program has to (`Router`).
     **parameters
         What all wires do in both directions: `delay`, `jitter`, `rate`, `queue_limit`, `aqm`,
         `loss`, `burst`, `reorder`, `duplicate`, `cut`. See `helpers.wire.Parameters`.
@@ -91,12 +93,15 @@ class Network:
         mtu: int | Sequence[int] = 1500,
         seed: int = 0,
         autoconf: Sequence[str] = (),
+        by_program: Sequence[str] = (),
         **parameters: Any,
     ) -> None:
         _check_names(names)
         plans = plan_hosts(names, wires)
         if not set(autoconf) <= plans.keys():
             raise ValueError(f"autoconf names hosts of the network, not {', '.join(autoconf)}.")
+        if not set(by_program) <= {name for name, plan in plans.items() if plan.forwards}:
+            raise ValueError(f"by_program names routers, not {', '.join(by_program)}.")
         for name in autoconf:  # as long as nobody advertises
             plans[name].interfaces = [replace(i, ipv6=i.link_local) for i in plans[name].interfaces]
             plans[name].routes = [route for route in plans[name].routes if ":" not in route[1]]
@@ -104,7 +109,7 @@ class Network:
         start = _parameters(parameters)
         self._servers: list[Server] = []
         self._process, self._memory = _start(
-            _message(plans, wires, mtus, start, seed, autoconf), 2 * len(wires)
+            _message(plans, wires, mtus, start, seed, autoconf, by_program), 2 * len(wires)
         )
         self._running = True
         self.hosts = {name: Host(self, name, plan) for name, plan in plans.items()}
@@ -316,6 +321,7 @@ def _message(
     parameters: Parameters,
     seed: int,
     autoconf: Sequence[str],
+    by_program: Sequence[str],
 ) -> dict[str, Any]:
     """What the process is asked to build."""
     hosts = {
@@ -329,7 +335,8 @@ def _message(
                 for i in plan.interfaces
             ],
             "routes": plan.routes,
-            "forwards": plan.forwards,
+            "forwards": plan.forwards and name not in by_program,
+            "by_program": name in by_program,
             "autoconf": name in autoconf,
         }
         for name, plan in plans.items()
