@@ -24,6 +24,7 @@ import sys
 import time
 from array import array
 from collections import Counter
+from functools import partial
 from typing import Any
 
 AT_ONCE = 32  # members that connect at the same time
@@ -197,7 +198,7 @@ class Crowd:
             rate = (self.heard - said) / ((now - at) / 1e9)
             at, said = now, self.heard
             told = {"at": (now - self.since) / 1e9, "p99": p99, "delivered": rate}
-            await loop.run_in_executor(None, lambda line=told: tell(told=line))
+            await loop.run_in_executor(None, partial(tell, told=told))
 
     async def drain(self, expected: int) -> None:
         """Wait for deliveries that are missing, as long as any come."""
@@ -238,7 +239,7 @@ class Crowd:
         return {"byes": self.byes[:100]}
 
 
-class Precise(selectors.DefaultSelector):  # type: ignore[valid-type, misc]
+class Precise(selectors.DefaultSelector):
     """Waits by select() on the selector itself: epoll_wait() would round up to a millisecond."""
 
     def select(self, timeout: float | None = None) -> Any:

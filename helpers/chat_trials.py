@@ -104,7 +104,7 @@ class Peer:
             if hasattr(self, "writer"):
                 self.writer.write(data)
                 await self.writer.drain()
-            else:
+            elif self.sock is not None:
                 await asyncio.get_running_loop().sock_sendall(self.sock, data)
         except OSError as error:
             raise Unmet(f"{self.name}'s connection broke while it sent: {error}") from None
@@ -131,7 +131,8 @@ class Peer:
         try:
             got = await self.hear()
         except Unmet as unmet:
-            raise Unmet(f"{unmet.problem}; it should have heard {text!r}") from None
+            problem = f"{unmet.problem}; it should have heard {text!r}"
+            raise Unmet(problem, framed(text), b"") from None
         if got != text:
             problem = f"{self.name} should have received {text!r}"
             wrong = b"" if got is None else framed(got)
@@ -179,7 +180,7 @@ class Trial:
     def __init__(self, make: Callable[[Limits], Any], limits: Limits, hosts: list[str]) -> None:
         self.limits, self.hosts = limits, hosts
         self.history: list[str] = []
-        self.errors: list[BaseException] = []
+        self.errors: list[Exception] = []
         self.present: dict[str, list[Peer]] = defaultdict(list)
         self.pings = 0
         self.address: dict[str, Any] = {}
@@ -284,22 +285,22 @@ def failure(
 
     try:
         finished(attempt())
-        return None
-    except Exception:
-        history = trials[0].history if trials else []
-        if trials and trials[0].errors:  # it is the cause of all that followed
-            error = trials[0].errors[0]
-            problem = f"serve must not raise for what a client does. {why(error)}"
-        elif isinstance(error, Unmet):
-            problem = error.problem
-        elif isinstance(error, TimeoutError):
-            problem = f"it was not over after {WHOLE:g} s"
-        else:
-            problem = why(error)
-        steps = "; ".join(history[-TOLD:])
-        message = f"{named(behaviour)}: {problem}." + (f" Before: {steps}." if steps else "")
-        sides = (error.expected, error.got) if isinstance(error, Unmet) else (None, None)
+    except Exception as error:
+        # What the service raised is the cause of all that followed.
+        cause = trials[0].errors[0] if trials and trials[0].errors else error
+        told = "; ".join(trials[0].history[-TOLD:]) if trials else ""
+        message = f"{named(behaviour)}: {_problem(cause)}." + (f" Before: {told}." if told else "")
+        sides = (cause.expected, cause.got) if isinstance(cause, Unmet) else (None, None)
         return Finding(message, shown, *sides)
+    return None
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, Unmet):
+        return error.problem
+    if isinstance(error, TimeoutError):
+        return f"it was not over after {WHOLE:g} s"
+    return f"the service must not raise, whatever a client does. {why(error)}"
 
 
 def first_failure(make: Callable[[Limits], Any]) -> Finding | None:
