@@ -78,6 +78,15 @@ async def a_nick_is_taken_once_and_free_again_after_its_owner_left(trial: Trial)
     await trial.join("tea", "ann")
 
 
+async def a_room_is_forgotten_with_its_last_member(trial: Trial) -> None:
+    ann = await trial.join("tea", "ann")
+    await ann.send("LEAVE")
+    await ann.expect_end("left")
+    again = await trial.connect("ann again")
+    await again.send("JOIN tea ann")
+    await again.expect("JOINED 1 ann")
+
+
 async def what_is_too_long_is_refused_at_its_length(trial: Trial) -> None:
     ann = await trial.join("tea", "ann")
     full = "SAY " + "x" * (trial.limits.message - 4)
@@ -256,6 +265,7 @@ def plan() -> list[tuple[Behaviour, Limits, list[str]]]:
         (messages_arrive_whole_however_they_are_cut, USUAL, here),
         (all_members_hear_the_same_order_without_a_gap, replace(USUAL, queue=10 * MANY), here),
         (a_nick_is_taken_once_and_free_again_after_its_owner_left, USUAL, here),
+        (a_room_is_forgotten_with_its_last_member, USUAL, here),
         (what_is_too_long_is_refused_at_its_length, USUAL, here),
         (garbage_ends_that_connection_only, USUAL, here),
         (a_reset_or_half_a_message_ends_that_connection_only, USUAL, here),

@@ -135,6 +135,8 @@ class MyChat:
             if guest.home:
                 del self.homes[guest.home][guest.nick]
                 self.announce(guest.home, "LEFT", guest.nick)
+                if not self.homes[guest.home]:
+                    del self.homes[guest.home], self.counts[guest.home]
             guest.tell(f"BYE {reason}", last=True)
             await self.finish(guest, sending)
             del self.guests[guest]
@@ -220,6 +222,10 @@ class MyChat:
             )
         ),
         "a nick for ever": but(("                del self.homes[guest.home][guest.nick]\n", "")),
+        "a room for ever": but(
+            ("                    del self.homes[guest.home], self.counts[guest.home]\n", ""),
+            ("                if not self.homes[guest.home]:\n", ""),
+        ),
         "believes every length": but(("size > self.limits.message", "size > 65535")),
         "raises for what is not UTF-8": but(("except UnicodeDecodeError:", "except KeyError:")),
         "no deadline for JOIN": but(
@@ -243,13 +249,6 @@ class MyChat:
         ),
         "a queue without a bound": but(("if len(self.outbox) >= self.limit:", "if False:")),
         "a flood is read in one go": but(("                await asyncio.sleep(0)\n", "")),
-        "only IPv4 has two parts in a name": but(
-            (
-                "        guest = Guest(writer, self.limits.queue)\n",
-                '        host, port = writer.get_extra_info("peername")\n'
-                "        guest = Guest(writer, self.limits.queue)\n",
-            )
-        ),
         "closes without a word": but(
             (
                 '            guest.tell("BYE shutdown", last=True)\n',

@@ -1,4 +1,4 @@
-"""A room whose members have bounded outboxes: the oldest message gives way."""
+"""A ticker whose members have bounded outboxes: the oldest message gives way."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def do(thing: Any, method: str, *arguments: object) -> Any:
     return getattr(thing, method)(*arguments)
 
 
-def examine(Room: Callable[..., Any], steps: list[Step]) -> Finding | None:
-    model, room = Model(), call(Room, LIMIT, shown=f"Room({LIMIT})")
+def examine(Ticker: Callable[..., Any], steps: list[Step]) -> Finding | None:
+    model, room = Model(), call(Ticker, LIMIT, shown=f"Ticker({LIMIT})")
     told: list[str] = []
     for what, which in [*steps, *(("take", nick) for nick in ("ann", "bob"))]:
         if not model.possible(what, which):
             continue
         told.append(f"{what}({which!r})")
-        shown = f"Room({LIMIT}): {', '.join(told)}"
+        shown = f"Ticker({LIMIT}): {', '.join(told)}"
         got = call(do, room, what, which, shown=shown)
         expected = model.step(what, which)
         if expected is None or (got == expected and isinstance(got, list)):
@@ -77,17 +77,17 @@ CASES: tuple[list[Step], ...] = (
 )
 
 
-def check(Room: Callable[..., Any]) -> Finding | None:
+def check(Ticker: Callable[..., Any]) -> Finding | None:
     from hypothesis import strategies as st
 
-    found = next((f for case in CASES if (f := examine(Room, case))), None)
+    found = next((f for case in CASES if (f := examine(Ticker, case))), None)
     nick = st.sampled_from(["ann", "bob"])
     step = st.one_of(
         st.tuples(st.sampled_from(["join", "take", "leave"]), nick),
         st.tuples(st.just("publish"), st.sampled_from(["a", "b"])),
     )
     return found or smallest_finding(
-        st.lists(step, max_size=10), lambda steps: examine(Room, steps)
+        st.lists(step, max_size=10), lambda steps: examine(Ticker, steps)
     )
 
 
@@ -95,7 +95,7 @@ SOLUTION = """\
 from collections import deque
 
 
-class Room:
+class Ticker:
     def __init__(self, limit):
         self.limit, self.number, self.waiting = limit, 0, {}
 
@@ -118,18 +118,18 @@ class Room:
 but = partial(changed, SOLUTION)
 
 EXERCISE = Exercise(
-    key="15-room",
-    name="Room",
+    key="15-ticker",
+    name="Ticker",
     statement="""\
 `QueuedChat` cuts off who is too slow. A price ticker would rather drop old messages. Write a class
-`Room(limit)` with four methods: `join(nick)` and `leave(nick)`; `publish(text)`, which numbers the
-texts of the room from 1 on and puts `"number text"` into the outbox of each member who is there
+`Ticker(limit)` with four methods: `join(nick)` and `leave(nick)`; `publish(text)`, which numbers the
+texts from 1 on and puts `"number text"` into the outbox of each member who is there
 now; `take(nick)`, which returns what waits for this member as a list, oldest first, and takes it
 out. At most `limit` messages wait for a member: when one more comes, the oldest gives way. (The
 numbers tell the member what it missed.)
 """,
     starter='''\
-class Room:
+class Ticker:
     def __init__(self, limit):
         """At most `limit` messages wait for each member."""
         ...  # your code
@@ -138,7 +138,7 @@ class Room:
 ''',
     check=check,
     hints=(
-        "A dictionary from nick to outbox, and one number for the whole room.",
+        "A dictionary from nick to outbox, and one number for all.",
         "Each member needs an outbox of its own: one list for all would be emptied by who takes "
         "first.",
         "`collections.deque(maxlen=…)` drops at one end what is appended too much at the other.",
