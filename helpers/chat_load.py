@@ -99,7 +99,8 @@ class Members:
         size : int
             Bytes of a message's text, at least 20.
         flooders : int
-            So many of the members, the first ones, say all that their connections take.
+            So many of the members, the first ones, say all that their connections take. They are
+            reset at the end.
         deaf : int
             So many of the members, the last ones, do not read meanwhile. Their deliveries are
             not expected.

@@ -169,6 +169,8 @@ class Crowd:
         await self.drain(expected)
         for task in helpers:
             task.cancel()
+        for member in self.members[:flooders]:
+            member.transport.abort()  # else all that it has said would have to be heard first
         for member in asleep:
             if not member.ended.done():
                 member.transport.resume_reading()

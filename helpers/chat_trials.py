@@ -21,6 +21,7 @@ import struct
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,7 @@ from .sandbox import why
 
 PATIENCE = 3.0  # seconds that a peer waits for what should come at once
 WHOLE = 12.0  # seconds that one behaviour may take
+AT_ONCE = 4  # behaviours that `judge` tries at the same time: most of them wait
 TOLD = 6  # so many of the last steps are told when something is wrong
 SMALL = 4096  # bytes: the receive buffer of a peer that is to be slow
 
@@ -322,33 +324,39 @@ def judge(*makers: Callable[[Limits], Any]) -> Panel:
     from .chat_behaviours import plan
 
     behaviours, names = plan(), [getattr(make, "__name__", "?") for make in makers]
-    rows, missing = [], []
+    pairs = [(make, each) for each in behaviours for make in makers]
     begun = time.monotonic()
-    with progress_bar(len(behaviours) * len(makers), "behaviours", delay=0.5) as bar:
-        for each in behaviours:
-            cells = []
-            for make, name in zip(makers, names, strict=True):
-                found = failure(make, *each)
-                cells.append("no" if found else "yes")
-                if found:
-                    missing.append(f"{name}: {found.message}")
-                bar.update()
-            rows.append((named(each[0]), cells))
-    return _table(names, rows, missing, time.monotonic() - begun)
+    with (
+        progress_bar(len(pairs), "behaviours", delay=0.5) as bar,
+        ThreadPoolExecutor(AT_ONCE) as threads,
+    ):
+        found = []
+        for finding in threads.map(lambda pair: failure(pair[0], *pair[1]), pairs):
+            found.append(finding)
+            bar.update()
+    rows = [
+        (named(each[0]), found[at : at + len(makers)])
+        for at, each in zip(range(0, len(pairs), len(makers)), behaviours, strict=True)
+    ]
+    return _table(names, rows, time.monotonic() - begun)
 
 
-def _table(
-    names: list[str], rows: list[tuple[str, list[str]]], missing: list[str], seconds: float
-) -> Panel:
+def _table(names: list[str], rows: list[tuple[str, list[Finding | None]]], seconds: float) -> Panel:
     width = max(len(words) for words, _ in rows)
     text = [f"{'':{width}}  {'  '.join(names)}"]
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in ("behaviour", *names))
-    body = ""
-    for words, cells in rows:
-        columns = [f"{cell:{len(name)}}" for cell, name in zip(cells, names, strict=True)]
-        text.append(f"{words:{width}}  {'  '.join(columns)}".rstrip())
-        signs = "".join(f"<td>{'✓ yes' if cell == 'yes' else '✗ no'}</td>" for cell in cells)
+    body, missing = "", []
+    for words, findings in rows:
+        columns = "  ".join(
+            f"{'no' if found else 'yes':{len(name)}}"
+            for found, name in zip(findings, names, strict=True)
+        )
+        text.append(f"{words:{width}}  {columns}".rstrip())
+        signs = "".join(f"<td>{'✗ no' if found else '✓ yes'}</td>" for found in findings)
         body += f'<tr><th scope="row" style="text-align:left">{html.escape(words)}</th>{signs}</tr>'
+        missing += [
+            f"{name}: {found.message}" for found, name in zip(findings, names, strict=True) if found
+        ]
     told = f"{len(rows)} behaviours, tried in {seconds:.1f} s."
     why_not = "".join(f"<li>{html.escape(line)}</li>" for line in missing)
     page = f'<table class="course-judgement"><thead><tr>{head}</tr></thead><tbody>{body}</tbody>'

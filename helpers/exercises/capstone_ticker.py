@@ -122,11 +122,15 @@ EXERCISE = Exercise(
     name="Ticker",
     statement="""\
 `QueuedChat` cuts off who is too slow. A price ticker would rather drop old messages. Write a class
-`Ticker(limit)` with four methods: `join(nick)` and `leave(nick)`; `publish(text)`, which numbers the
-texts from 1 on and puts `"number text"` into the outbox of each member who is there
-now; `take(nick)`, which returns what waits for this member as a list, oldest first, and takes it
-out. At most `limit` messages wait for a member: when one more comes, the oldest gives way. (The
-numbers tell the member what it missed.)
+`Ticker(limit)` with four methods:
+
+- `join(nick)` and `leave(nick)`: a member comes, and goes;
+- `publish(text)` numbers the texts from 1 on, and puts `"number text"` into the outbox of each
+  member who is there now;
+- `take(nick)` returns what waits for this member as a list, oldest first, and takes it out.
+
+At most `limit` messages wait for a member. When one more comes, the oldest gives way. (The numbers
+tell the member what it missed.)
 """,
     starter='''\
 class Ticker:
