@@ -16,6 +16,7 @@ from .machine import this_machine
 USUAL = Limits()
 HASTY = replace(USUAL, patience=0.25)
 MANY = 40  # members of one room
+DRIPS = 15  # bytes, five of them in the time that a message may take
 FLOOD = 1_000  # messages of one member, without a pause
 ROOMY = 400  # a queue that, when it is full, is more than all buffers hold
 POURED = 800  # messages while one does not read: more than all buffers and the queue hold
@@ -149,8 +150,7 @@ async def one_byte_at_a_time_is_ended_by_the_deadline_too(trial: Trial) -> None:
     ann, drip = await trial.join("tea", "ann"), await trial.join("tea", "drip")
     trial.present["tea"].remove(drip)
     hearing = asyncio.ensure_future(drip.collect("BYE", 1))
-    data = framed("SAY " + "x" * 100)
-    for byte in data[: len(data) // 2]:
+    for byte in framed("SAY " + "x" * 100)[:DRIPS]:
         await drip.send(bytes([byte]))
         done, _ = await asyncio.wait([hearing], timeout=trial.limits.patience / 5)
         if done:

@@ -22,7 +22,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .coroutines import finished
@@ -33,6 +33,7 @@ from .sandbox import why
 
 PATIENCE = 3.0  # seconds that a peer waits for what should come at once
 WHOLE = 12.0  # seconds that one behaviour may take
+HASTY = 1.0  # seconds: shorter limits of a service may be missed by chance
 AT_ONCE = 4  # behaviours that `judge` tries at the same time: most of them wait
 TOLD = 6  # so many of the last steps are told when something is wrong
 SMALL = 4096  # bytes: the receive buffer of a peer that is to be slow
@@ -274,7 +275,21 @@ def named(behaviour: Behaviour) -> str:
 def failure(
     make: Callable[[Limits], Any], behaviour: Behaviour, limits: Limits, hosts: list[str]
 ) -> Finding | None:
-    """Try one behaviour; None if the service has it, or what is wrong."""
+    """Try one behaviour; None if the service has it, or what is wrong.
+
+    On a machine that is busy with something else, a member may seem late. So what fails under
+    short limits is tried once more, with longer ones.
+    """
+    found = _failure(make, behaviour, limits, hosts)
+    if found and min(limits.patience, limits.silence) < HASTY:
+        slower = replace(limits, patience=4 * limits.patience, silence=4 * limits.silence)
+        return _failure(make, behaviour, slower, hosts)
+    return found
+
+
+def _failure(
+    make: Callable[[Limits], Any], behaviour: Behaviour, limits: Limits, hosts: list[str]
+) -> Finding | None:
     trials: list[Trial] = []
     shown = f"{getattr(make, '__name__', 'your service')}({limits})"
 
