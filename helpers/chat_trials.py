@@ -4,38 +4,29 @@ A service is whatever `make(limits)` returns, if it has two coroutine functions:
 `serve(reader, writer)`, called for each connection, and `close()`. It speaks the protocol of
 notebook 15: two bytes of length in network byte order, then so many bytes of UTF-8.
 
-    judge(Chat)                  # a table, one row for each behaviour
-    first_failure(Chat)          # a Finding, or None
+Here is what a behaviour is tried with: a `Trial`, which is a fresh service on a fresh loop, and
+its peers, who talk to it over loopback. The behaviours stand in `chat_behaviours`, and
+`chat_judge` tries them:
 
-The behaviours themselves stand in `chat_behaviours`. Each gets a `Trial`: a fresh service on a
-fresh loop, and peers that talk to it over loopback.
+>>> async def it_answers(trial):
+...     ann = await trial.join("tea", "ann")
+...     await ann.is_well()
 """
 
 from __future__ import annotations
 
 import asyncio
-import html
 import inspect
 import socket
 import struct
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from .coroutines import finished
-from .findings import Finding, short
-from .panels import Panel
-from .progress_bars import progress_bar
-from .sandbox import why
+from .findings import short
 
 PATIENCE = 3.0  # seconds that a peer waits for what should come at once
-WHOLE = 12.0  # seconds that one behaviour may take
-HASTY = 1.0  # seconds: shorter limits of a service may be missed by chance
-AT_ONCE = 4  # behaviours that `judge` tries at the same time: most of them wait
-TOLD = 6  # so many of the last steps are told when something is wrong
 SMALL = 4096  # bytes: the receive buffer of a peer that is to be slow
 
 
@@ -270,112 +261,3 @@ def named(behaviour: Behaviour) -> str:
     """
     words = getattr(behaviour, "__name__", "").replace("_", " ")
     return words.replace("utf 8", "UTF-8").replace("ipv4", "IPv4").replace("ipv6", "IPv6")
-
-
-def failure(
-    make: Callable[[Limits], Any], behaviour: Behaviour, limits: Limits, hosts: list[str]
-) -> Finding | None:
-    """Try one behaviour; None if the service has it, or what is wrong.
-
-    On a machine that is busy with something else, a member may seem late. So what fails under
-    short limits is tried once more, with longer ones.
-    """
-    found = _failure(make, behaviour, limits, hosts)
-    if found and min(limits.patience, limits.silence) < HASTY:
-        slower = replace(limits, patience=4 * limits.patience, silence=4 * limits.silence)
-        return _failure(make, behaviour, slower, hosts)
-    return found
-
-
-def _failure(
-    make: Callable[[Limits], Any], behaviour: Behaviour, limits: Limits, hosts: list[str]
-) -> Finding | None:
-    trials: list[Trial] = []
-    shown = f"{getattr(make, '__name__', 'your service')}({limits})"
-
-    async def attempt() -> None:
-        async with asyncio.timeout(WHOLE), Trial(make, limits, hosts) as trial:
-            trials.append(trial)
-            await behaviour(trial)
-        if trial.errors:
-            raise trial.errors[0]
-
-    try:
-        finished(attempt())
-    except Exception as error:
-        # What the service raised is the cause of all that followed.
-        cause = trials[0].errors[0] if trials and trials[0].errors else error
-        told = "; ".join(trials[0].history[-TOLD:]) if trials else ""
-        message = f"{named(behaviour)}: {_problem(cause)}." + (f" Before: {told}." if told else "")
-        sides = (cause.expected, cause.got) if isinstance(cause, Unmet) else (None, None)
-        return Finding(message, shown, *sides)
-    return None
-
-
-def _problem(error: Exception) -> str:
-    if isinstance(error, Unmet):
-        return error.problem
-    if isinstance(error, TimeoutError):
-        return f"it was not over after {WHOLE:g} s"
-    return f"the service must not raise, whatever a client does. {why(error)}"
-
-
-def first_failure(make: Callable[[Limits], Any]) -> Finding | None:
-    """What is wrong with the first behaviour that the service does not have; None if it has all."""
-    from .chat_behaviours import plan
-
-    tried = (failure(make, *each) for each in plan())
-    return next((found for found in tried if found), None)
-
-
-def judge(*makers: Callable[[Limits], Any]) -> Panel:
-    """Try every behaviour on each service: a table of what it has and what it lacks.
-
-    Parameters
-    ----------
-    *makers : callable
-        Classes of services, or functions that make one of limits.
-    """
-    from .chat_behaviours import plan
-
-    behaviours, names = plan(), [getattr(make, "__name__", "?") for make in makers]
-    pairs = [(make, each) for each in behaviours for make in makers]
-    begun = time.monotonic()
-    with (
-        progress_bar(len(pairs), "behaviours", delay=0.5) as bar,
-        ThreadPoolExecutor(AT_ONCE) as threads,
-    ):
-        found = []
-        for finding in threads.map(lambda pair: failure(pair[0], *pair[1]), pairs):
-            found.append(finding)
-            bar.update()
-    rows = [
-        (named(each[0]), found[at : at + len(makers)])
-        for at, each in zip(range(0, len(pairs), len(makers)), behaviours, strict=True)
-    ]
-    return _table(names, rows, time.monotonic() - begun)
-
-
-def _table(names: list[str], rows: list[tuple[str, list[Finding | None]]], seconds: float) -> Panel:
-    width = max(len(words) for words, _ in rows)
-    text = [f"{'':{width}}  {'  '.join(names)}"]
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in ("behaviour", *names))
-    body, missing = "", []
-    for words, findings in rows:
-        columns = "  ".join(
-            f"{'no' if found else 'yes':{len(name)}}"
-            for found, name in zip(findings, names, strict=True)
-        )
-        text.append(f"{words:{width}}  {columns}".rstrip())
-        signs = "".join(f"<td>{'✗ no' if found else '✓ yes'}</td>" for found in findings)
-        body += f'<tr><th scope="row" style="text-align:left">{html.escape(words)}</th>{signs}</tr>'
-        missing += [
-            f"{name}: {found.message}" for found, name in zip(findings, names, strict=True) if found
-        ]
-    told = f"{len(rows)} behaviours, tried in {seconds:.1f} s."
-    why_not = "".join(f"<li>{html.escape(line)}</li>" for line in missing)
-    page = f'<table class="course-judgement"><thead><tr>{head}</tr></thead><tbody>{body}</tbody>'
-    page += f"</table><p>{told}</p>"
-    if missing:
-        page += f"<details><summary>What was missed</summary><ul>{why_not}</ul></details>"
-    return Panel("\n".join([*text, told, *missing]), page)

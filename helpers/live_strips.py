@@ -21,7 +21,7 @@ from typing import Any
 from .drawing import WIDTH, drawing, line, nothing, polyline, scale, text, time_axis
 from .pictures import BLUE, GREEN, ORANGE, PINK, Picture
 
-STRIP = 62.0  # px of height
+STRIP = 78.0  # px of height
 LEFT, RIGHT = 60.0, WIDTH - 120.0
 COLOURS = (BLUE, ORANGE, GREEN, PINK)
 
@@ -83,7 +83,7 @@ def _strip(
     name: str, points: list[tuple[float, float]], x: Any, top: float, colour: str
 ) -> list[str]:
     highest = max((value for _, value in points), default=1)
-    y = scale(0, highest or 1, top + STRIP - 12, top + 10)
+    y = scale(0, highest or 1, top + STRIP - 26, top + 12)
     pieces = [
         text(4, top, name),
         line(LEFT, y(0), RIGHT, y(0), stroke_opacity=0.3),

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from helpers import chat_trials
+from helpers import chat_judge, chat_trials
 from helpers.chat_behaviours import USUAL, plan
-from helpers.chat_trials import Limits, Trial, Unmet, failure, framed, judge, named
+from helpers.chat_judge import failure, judge
+from helpers.chat_trials import Limits, Trial, Unmet, framed, named
 from helpers.exercises import changed, exercise
 from helpers.exercises.capstone_service import check
 from helpers.machine import this_machine
@@ -117,7 +118,7 @@ def test_a_behaviour_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -
     async def waits_for_ever(trial: Trial) -> None:
         await asyncio.get_running_loop().create_future()
 
-    monkeypatch.setattr(chat_trials, "WHOLE", 0.2)
+    monkeypatch.setattr(chat_judge, "WHOLE", 0.2)
     found = failure(Silent, waits_for_ever, USUAL, HERE)
     assert found is not None
     assert "it was not over after 0.2 s" in found.message

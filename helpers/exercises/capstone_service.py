@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ..chat_trials import first_failure
+from ..chat_judge import first_failure
 from ..findings import Finding
 from . import Exercise, changed
 
