@@ -1,12 +1,12 @@
 """The machinery of a server: its threads, its connections, its end.
 
-`helpers.servers` is the door to it. A server is one of three kinds: a thread for each
-connection, one thread for all datagrams, or an event loop on one thread.
+`helpers.servers` is the door to it. A server is one of these kinds: a thread for each
+connection, one thread for all datagrams, or an event loop on one thread (`asyncio_server`,
+`loop_servers`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import inspect
 import os
@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,8 +25,7 @@ from . import lifetimes
 
 STOP_SECONDS = 1.0
 KEPT_ERRORS = 100
-
-AsyncHandler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+_MACHINERY = ("server_threads", "asyncio_server")
 
 
 class Server:
@@ -50,7 +49,7 @@ class Server:
         self.name = getattr(handler, "__name__", type(handler).__name__)
         self.handler = handler
         self.socket = sock
-        self.address: Any = _connectable(sock.getsockname())
+        self.address: Any = connectable(sock.getsockname())
         self.errors: list[BaseException] = []
         self._errors_seen = 0
         self._connections: set[socket.socket] = set()
@@ -162,8 +161,8 @@ class StreamServer(Server):
     def __init__(
         self, handler: Callable[..., Any], listener: socket.socket, max_connections: int
     ) -> None:
-        _check_handler(handler, listener, wants_coroutine=False)
-        _check_bound(max_connections, listener)
+        check_handler(handler, listener, wants_coroutine=False)
+        check_bound(max_connections, listener)
         listener.setblocking(False)  # a client may be gone again before we accept it
         self.max_connections = max_connections
         if not isinstance(listener.getsockname(), tuple):
@@ -219,7 +218,7 @@ class DatagramServer(Server):
     kind = "UDP"
 
     def __init__(self, handler: Callable[..., Any], sock: socket.socket) -> None:
-        _check_handler(handler, sock, wants_coroutine=False)
+        check_handler(handler, sock, wants_coroutine=False)
         super().__init__(handler, sock)
         self._connections.add(sock)
 
@@ -251,70 +250,8 @@ class DatagramServer(Server):
         self.socket.setblocking(True)
 
 
-class AsyncioServer(Server):
-    """One thread with an event loop, and a task for each connection."""
-
-    kind = "asyncio TCP"
-
-    def __init__(
-        self, handler: AsyncHandler, listener: socket.socket, max_connections: int
-    ) -> None:
-        _check_handler(handler, listener, wants_coroutine=True)
-        _check_bound(max_connections, listener)
-        listener.setblocking(False)
-        self._free = asyncio.Semaphore(max_connections)
-        super().__init__(handler, listener)
-
-    def _run(self) -> None:
-        with asyncio.Runner() as runner:  # at its end it cancels the tasks that are left
-            runner.run(self._main())
-
-    async def _main(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._wakened.setblocking(False)
-        accepting = loop.create_task(self._accept_forever())
-        await loop.sock_recv(self._wakened, 1)
-        accepting.cancel()
-
-    async def _accept_forever(self) -> None:
-        loop = asyncio.get_running_loop()
-        tasks: set[asyncio.Task[None]] = set()
-        while True:
-            await self._free.acquire()
-            try:
-                conn, _ = await loop.sock_accept(self.socket)
-            except OSError as error:
-                self._keep_error(error)
-                self._free.release()
-                await asyncio.sleep(0.05)
-                continue
-            with self._lock:
-                self._connections.add(conn)
-            task = loop.create_task(self._serve(conn))
-            tasks.add(task)  # the loop itself keeps only weak references
-            task.add_done_callback(tasks.discard)
-
-    async def _serve(self, conn: socket.socket) -> None:
-        try:
-            reader, writer = await asyncio.open_connection(sock=conn)
-            try:
-                await self.handler(reader, writer)
-            finally:
-                writer.close()
-                with contextlib.suppress(OSError):  # the client went first: nothing to add
-                    await writer.wait_closed()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self._keep_error(error)
-        finally:
-            conn.close()
-            with self._lock:
-                self._connections.remove(conn)
-            self._free.release()
-
-
-def _check_handler(handler: object, sock: socket.socket, *, wants_coroutine: bool) -> None:
+def check_handler(handler: object, sock: socket.socket, *, wants_coroutine: bool) -> None:
+    """TypeError if this handler is not of the kind that this server needs."""
     problem = ""
     if not callable(handler):
         problem = f"A handler is a function of one connection, not {handler!r}."
@@ -329,7 +266,8 @@ def _check_handler(handler: object, sock: socket.socket, *, wants_coroutine: boo
         raise TypeError(problem)
 
 
-def _check_bound(max_connections: int, listener: socket.socket) -> None:
+def check_bound(max_connections: int, listener: socket.socket) -> None:
+    """ValueError if nobody could ever be served."""
     if max_connections < 1:
         listener.close()
         raise ValueError(f"max_connections must be at least 1, got {max_connections}")
@@ -342,16 +280,17 @@ def _joined(thread: threading.Thread, deadline: float) -> bool:
     return not thread.is_alive()
 
 
-def _connectable(name: Any) -> Any:
+def connectable(name: Any) -> Any:
     """IPv6 names have four parts, of which `create_connection` takes only two."""
     return name[:2] if isinstance(name, tuple) else name
 
 
 def _learners_traceback(error: BaseException) -> str:
-    """The traceback without this module's frames: the learner's own lines."""
+    """The traceback without the frames of the machinery: the learner's own lines."""
     import traceback
 
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+    ours = [str(Path(__file__).with_name(f"{name}.py")) for name in _MACHINERY]
+    while frames is not None and frames.tb_frame.f_code.co_filename in ours:
         frames = frames.tb_next
     return "".join(traceback.format_exception(type(error), error, frames))

@@ -18,14 +18,20 @@ when it is no longer needed. Running a cell again stops what that cell had start
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .server_threads import AsyncHandler, AsyncioServer, DatagramServer, Server, StreamServer
+from .asyncio_server import AsyncHandler, AsyncioServer
+from .server_threads import DatagramServer, Server, StreamServer
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 __all__ = [
     "Server",
@@ -145,18 +151,31 @@ def serve_udp(
 def serve_asyncio(
     handler: AsyncHandler,
     *,
-    host: str = "127.0.0.1",
+    host: str | Sequence[str] = "127.0.0.1",
     port: int = 0,
     backlog: int = 128,
     max_connections: int = 10_000,
-) -> Server:
+    listener: socket.socket | None = None,
+    tls: SSLContext | None = None,
+) -> AsyncioServer:
     """Start a TCP server that runs the coroutine `handler(reader, writer)` for each connection.
 
     All of them share one event loop, on one background thread: the notebook's own loop is
     left alone. The writer is closed when the handler returns. Parameters, result and errors
-    as for `serve_tcp`.
+    as for `serve_tcp`, and:
+
+    Parameters
+    ----------
+    host : str or sequence of str
+        One address to listen on, or several, at the same port: `server.addresses`.
+    tls : ssl.SSLContext, optional
+        Speak TLS, with this context of a server. Who fails in the handshake is dropped.
     """
-    return AsyncioServer(handler, _listen(host, port, backlog), max_connections).start()
+    if listener is not None:
+        listeners = [listener]
+    else:
+        listeners = _listen_on([host] if isinstance(host, str) else list(host), port, backlog)
+    return AsyncioServer(handler, listeners, max_connections, tls).start()
 
 
 def echo(conn: socket.socket) -> None:
@@ -176,6 +195,24 @@ def _listen(host: str, port: int, backlog: int) -> socket.socket:
     if backlog < 0:
         raise ValueError(f"backlog must not be negative, got {backlog}")
     return socket.create_server((host, port), family=_family(host), backlog=backlog)
+
+
+def _listen_on(hosts: list[str], port: int, backlog: int) -> list[socket.socket]:
+    """A listener for each host, all at one port; where the kernel chooses it, free on all."""
+    for tries_left in reversed(range(20)):
+        listeners: list[socket.socket] = []
+        try:
+            for host in hosts:
+                same = listeners[0].getsockname()[1] if listeners else port
+                listeners.append(_listen(host, same, backlog))
+            return listeners
+        except BaseException as error:
+            for listener in listeners:
+                listener.close()
+            taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+            if port or not taken or not tries_left:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -32,3 +32,17 @@ def test_it_works_where_a_loop_is_running() -> None:
         return finished(twice(4))
 
     assert asyncio.run(within()) == 8
+
+
+def test_waiting_can_be_skipped_and_what_never_comes_is_an_error() -> None:
+    async def an_hour() -> float:
+        begun = asyncio.get_running_loop().time()
+        await asyncio.sleep(3600)
+        return asyncio.get_running_loop().time() - begun
+
+    async def for_ever() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    assert finished(an_hour(), skip_waiting=True) == pytest.approx(3600)
+    with pytest.raises(RuntimeError, match="never come"):
+        finished(for_ever(), skip_waiting=True)

@@ -334,3 +334,96 @@ def test_a_server_left_running_does_not_keep_the_process_alive() -> None:
     done = subprocess.run([sys.executable, "-c", code], timeout=20, capture_output=True, text=True)
     assert "running on a thread of this process" in done.stdout
     assert done.stderr == ""
+
+
+# ------------------------------------------------------------------ asyncio: addresses, TLS, run
+
+
+def test_an_asyncio_server_can_listen_on_several_addresses_at_one_port() -> None:
+    hosts = ["127.0.0.1", "127.0.0.2"] if sys.platform == "linux" else ["127.0.0.1"]
+    with serve_asyncio(echo_async, host=hosts) as server:
+        assert [address[0] for address in server.addresses] == hosts
+        assert len({address[1] for address in server.addresses}) == 1
+        for address in server.addresses:
+            with socket.create_connection(address) as client:
+                client.sendall(b"hello")
+                assert client.recv(100) == b"hello"
+    for address in server.addresses:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, 1)
+
+
+def test_of_several_addresses_none_is_left_bound_when_one_fails() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(OSError, match="assign"):
+        serve_asyncio(echo_async, host=["127.0.0.1", "192.0.2.1"], port=port)
+    socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_an_asyncio_server_takes_over_a_listener() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    with serve_asyncio(echo_async, listener=listener) as server:
+        assert ask(server, b"hello") == b"hello"
+    assert listener.fileno() < 0
+
+
+def test_a_coroutine_runs_on_the_servers_own_loop() -> None:
+    async def where() -> str:
+        return threading.current_thread().name
+
+    async def fails() -> None:
+        raise ZeroDivisionError("on purpose")
+
+    async def for_ever() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    with serve_asyncio(echo_async) as server:
+        assert server.run(where()) == "echo_async server"
+        with pytest.raises(ZeroDivisionError, match="on purpose"):
+            server.run(fails())
+        with pytest.raises(TimeoutError):
+            server.run(for_ever(), timeout=0.05)
+    with pytest.raises(RuntimeError, match="its loop runs no more"):
+        server.run(where())
+
+
+def test_an_asyncio_server_speaks_tls_and_survives_who_does_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import ssl
+
+    import trustme
+
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(tls)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with serve_asyncio(echo_async, tls=tls) as server:
+        with socket.create_connection(server.address) as garbage:
+            garbage.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            while garbage.recv(100):  # an alert, then the end
+                continue
+        with socket.create_connection(server.address):  # says nothing, and leaves
+            pass
+        with (
+            socket.create_connection(server.address) as tcp,
+            trusting.wrap_socket(tcp, server_hostname="localhost") as client,
+        ):
+            client.sendall(b"hello")
+            assert client.recv(100) == b"hello"
+        assert server.errors == []
+    assert capsys.readouterr().err == ""
+
+
+def test_an_error_of_a_handler_is_shown_without_the_machinery(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def breaks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        raise ZeroDivisionError("on purpose")
+
+    with serve_asyncio(breaks) as server:
+        ask(server, b"")
+    told = capsys.readouterr().err
+    assert "ZeroDivisionError: on purpose" in told
+    assert "asyncio_server.py" not in told

@@ -4,39 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import selectors
-import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..coroutines import finished
 from ..findings import Finding, call
 from . import Exercise
 
 FOREVER = 100.0  # seconds on the clock of the check
 WAIT = 0.25
-
-
-class _Skipping(selectors.DefaultSelector):
-    """Never waits: the time it was to wait passes at once, on a clock of its own."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout:
-            self.now += timeout
-        if timeout is None and not super().select(0):
-            raise RuntimeError("race waits for something that can never come.")
-        return super().select(0)
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self.skipping = _Skipping()
-        super().__init__(self.skipping)
-
-    def time(self) -> float:
-        return self.skipping.now
 
 
 @dataclass
@@ -130,24 +107,7 @@ def run(race: Callable[..., Any], case: Case) -> tuple[Any, float, int, list[Dia
         took = loop.time() - began
         return result, took, len(asyncio.all_tasks()) - 1
 
-    def on_own_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(loop_factory=_Loop) as runner:
-            return runner.run(coroutine)
-
-    found: list[Any] = []
-
-    def work() -> None:  # on a thread: a cell of a notebook has a loop running already
-        try:
-            found.append(on_own_loop(main()))
-        except BaseException as error:
-            found.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join()
-    if isinstance(found[0], BaseException):
-        raise found[0]
-    result, took, left = found[0]
+    result, took, left = finished(main(), skip_waiting=True)
     return result, took, left, dials
 
 
