@@ -66,6 +66,8 @@ class ServerProcess:
         The name of the function that serves.
     address : tuple
         (host, port): what a client connects to.
+    pid : int
+        The number of its process.
     """
 
     def __init__(self, model: Callable[..., Any], host: str, backlog: int) -> None:
@@ -77,7 +79,8 @@ class ServerProcess:
         try:
             self._child.tell(source=source, name=self.name, host=host, backlog=backlog)
             self.address: tuple[str, int] = tuple(self._child.hear()["address"])
-            self._process = psutil.Process(self._child.process.pid)
+            self.pid = self._child.process.pid
+            self._process = psutil.Process(self.pid)
             self._memory_before, *_ = self._taken()  # this much any Python takes
         except BaseException:
             self._child.stop()
@@ -120,7 +123,7 @@ class ServerProcess:
     def __repr__(self) -> str:
         host, port = self.address
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        return f"{self.name}: a server on {where}, in process {self._child.process.pid}"
+        return f"{self.name}: a server on {where}, in process {self.pid}"
 
     def _taken(self) -> tuple[int, int, int]:
         """Bytes, threads and processes, of the server and all that it has forked."""
