@@ -29,8 +29,8 @@ MESSAGE = b"hello, network!\n"
 SIZE = len(MESSAGE)
 AT_ONCE = 32  # clients that have connected and not been answered: fewer than any backlog
 SILENT_SECONDS = 0.25  # after so long those count as not served, and the next ones connect
-LEAST_SECONDS = 0.1  # as long the last ones are waited for, however silent it was before
-LAST_SECONDS = 0.3  # without any answer: then no more are expected
+LEAST_SECONDS = 0.1  # so long the last ones are waited for, however silent it was before
+LAST_SECONDS = 0.5  # without any answer: then no more are expected
 LEAVE_SECONDS = 2.0  # without any end of a stream: then no more are expected
 
 clock = time.perf_counter_ns
@@ -100,7 +100,7 @@ class Crowd:
             if clock() - told > 100_000_000:
                 told = clock()
                 tell(done=len(self.clients))
-        self.drain(max(self.patience, LEAST_SECONDS))
+        self.drain(LAST_SECONDS if self.times else max(self.patience, LEAST_SECONDS))
         for client in self.clients:
             client.hopeless = len(client.due) > 0 or not client.asked
         self.hopeless = self.waiting
