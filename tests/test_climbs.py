@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-import selectors
 import threading
 
 import pytest
 
 from helpers.climb_figures import climb_figure
 from helpers.climbs import Climb, Rung, climb
-from helpers.file_limit import room_for
 from helpers.load import Responses
 from helpers.memory_limit import free_memory
 
@@ -30,20 +28,6 @@ def threads(listener):
 def sequential(listener):
     while True:
         talk(listener.accept()[0])
-
-
-def at_once(listener):
-    ready = selectors.DefaultSelector()
-    ready.register(listener, selectors.EVENT_READ)
-    while True:
-        for key, _ in ready.select():
-            if key.fileobj is listener:
-                ready.register(listener.accept()[0], selectors.EVENT_READ)
-            elif data := key.fileobj.recv(4096):
-                key.fileobj.sendall(data)
-            else:
-                ready.unregister(key.fileobj)
-                key.fileobj.close()
 
 
 def three_and_out(listener):
@@ -97,18 +81,6 @@ def test_a_server_whose_threads_live_on_says_why_it_serves_no_more() -> None:
     assert climbed.rungs[1].unanswered > 0.4
     why = "served 3 clients and no more: RuntimeError: can't start new thread"
     assert climbed.story.endswith(why)
-
-
-def test_a_rung_takes_no_longer_when_nobody_answers() -> None:
-    if room_for(3_000) < 3_000:
-        pytest.skip("few open files")
-    answered, silent = (
-        climb(model, [3_000], seconds=0.1, rate=500) for model in (at_once, sequential)
-    )
-    (all_served,), (one_served,) = answered.rungs, silent.rungs
-    assert all_served.served == all_served.open == 3_000
-    assert one_served.served == 1
-    assert one_served.open > 128, "the kernel accepts for a server that does not look"
 
 
 def test_who_finds_the_backlog_full_has_no_connection() -> None:

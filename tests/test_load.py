@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers import load_process
 from helpers.file_limit import SPARE, room_for
 from helpers.load import Crowd, Responses, crowd
 from helpers.servers import serve_asyncio, serve_tcp
@@ -72,6 +73,19 @@ def test_a_client_without_a_connection_is_counted_and_not_waited_for() -> None:
             assert clients.seconds < 10, "not a wait for each of them"
             with pytest.raises(ValueError, match="not one of 50 requests"):
                 clients.ask(rate=500, seconds=0.1, label="outside")
+        finally:
+            clients.end()
+
+
+def test_it_takes_no_longer_when_nobody_answers() -> None:
+    count = room_for(2_000)
+    with socket.create_server(("127.0.0.1", 0), backlog=4_096) as silent:
+        clients = Crowd(silent.getsockname())
+        try:
+            clients.grow(count)
+            assert (clients.clients, clients.served) == (count, 0)
+            each_batch_waited_for = count / load_process.AT_ONCE * load_process.SILENT_SECONDS
+            assert clients.seconds < each_batch_waited_for / 2
         finally:
             clients.end()
 
