@@ -73,6 +73,24 @@ class ChildProcess:
         self._said.seek(0)
         return self._said.read().decode(errors="replace").strip()
 
+    def running(self) -> bool:
+        """Whether it has not ended by itself.
+
+        One that has is not reaped here: as long as its id is taken, `stop` can still end what it
+        has started.
+        """
+        if not hasattr(os, "waitid") or self.process.returncode is not None:
+            return self.process.poll() is None
+        look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.process.pid, look) is None
+
+    def end(self, seconds: float) -> None:
+        """Close its standard input, and give it so long to end by itself."""
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            assert self.process.stdin is not None
+            self.process.stdin.close()
+            self.process.wait(seconds)
+
     def stop(self) -> str:
         """End it, and what it has started; return what it said. May be called again."""
         process = self.process

@@ -1,4 +1,4 @@
-"""What servers do as more and more connections are open: several climbs in one figure.
+"""What servers do as more and more clients are connected: several climbs in one figure.
 
 climb_figure(climb(threads), climb(selector), alt="…")
 """
@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .climbs import Climb, Rung, size_in_words, time_in_words
+from .climbs import Climb, Rung, rate_in_words, size_in_words, time_in_words
 from .drawing import table
 from .figures import new_figure, picture_of
 from .pictures import COLOURS, Picture
@@ -24,7 +24,7 @@ Value = Callable[[Climb, Rung], float]
 
 
 def climb_figure(*climbs: Climb, alt: str) -> Picture:
-    """Six plots over the number of open connections: p50 and p99 of the open loop, the share
+    """Six plots over the number of connected clients: p50 and p99 of the open loop, the share
     of requests without an answer, the most answers a second, memory for each connection, and
     threads. A table of all numbers is folded away below.
 
@@ -80,11 +80,11 @@ def _draw(
         ys = [y if math.isfinite(y) and (y > 0 or write is None) else math.nan for y in ys]
         seen += [y for y in ys if not math.isnan(y)]
         look = {"color": COLOURS[number % len(COLOURS)], "linestyle": _LINES[number]}
-        xs = [rung.connections for rung in climb.rungs]
+        xs = [rung.clients for rung in climb.rungs]
         plot.plot(xs, ys, label=climb.name, marker=_MARKERS[number], markersize=5, **look)
-    plot.set(xlabel="Open connections (log.)", xscale="log", ylabel=label)
+    plot.set(xlabel="Clients (log.)", xscale="log", ylabel=label)
     powers = [10**power for power in range(6)]
-    most = max(rung.connections for climb in climbs for rung in climb.rungs)
+    most = max(rung.clients for climb in climbs for rung in climb.rungs)
     ticks = [power for power in powers if power <= max(most * 1.3, 10)]
     plot.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     plot.xaxis.minorticks_off()
@@ -112,9 +112,9 @@ def _caption(climbs: Sequence[Climb]) -> str:
     late = max((responses.late for responses in answered), default=0.0)
     rates = {round(responses.rate) for responses in answered}
     told = " or ".join(f"{rate:,}" for rate in sorted(rates))
-    ends = " ".join(climb.end for climb in climbs if climb.end)
+    ends = " ".join(climb.story for climb in climbs if climb.story)
     return (
-        f"Open loop: {told} requests a second over all connections, timed from when they were "
+        f"Open loop: {told} requests a second over all clients, timed from when they were "
         f"due. The load generator itself sent up to {format_time(late)} late (p99, on the worst "
         "rung). No mark: not so many requests were answered at all. Most answers: up to 100 "
         "clients that ask without a pause; near the top it is the load generator that is "
@@ -127,11 +127,13 @@ def _all_numbers(climbs: Sequence[Climb]) -> str:
     rows = [
         (
             climb.name,
-            f"{rung.connections:,}",
+            f"{rung.clients:,}",
+            f"{rung.open:,}",
+            f"{rung.served:,}",
             time_in_words(rung.within(50)),
             time_in_words(rung.within(99)),
             f"{rung.unanswered:.0%}",
-            f"{rung.answers_per_second:,.0f}",
+            rate_in_words(rung.answers_per_second),
             size_in_words(climb.memory_per_connection(rung)),
             f"{rung.threads:,}",
             f"{rung.processes:,}",
@@ -140,7 +142,7 @@ def _all_numbers(climbs: Sequence[Climb]) -> str:
         for rung in climb.rungs
     ]
     heading = (
-        "server", "open", "p50", "p99", "not answered", "most answers/s", "memory a connection",
-        "threads", "processes",
+        "server", "clients", "open", "served", "p50", "p99", "not answered", "most answers/s",
+        "memory a connection", "threads", "processes",
     )  # fmt: skip
     return table(heading, rows, summary="All numbers")

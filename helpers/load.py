@@ -25,8 +25,9 @@ from .progress_bars import PERCENT, progress_bar
 from .units import format_time
 
 RATE = 2000  # requests a second: well below what any of the course's servers can do
-SECONDS = 0.25
+SECONDS = 0.2
 LONG = 0.5  # seconds: from so long on, an open loop shows its progress
+OPENING = 60.0  # seconds that clients may take to connect
 AT_ONCE = 100  # clients that ask without a pause, to find the most that a server can answer
 
 
@@ -71,29 +72,37 @@ class Crowd:
 
     Attributes
     ----------
+    clients : int
+        How many there are.
     open : int
-        Connections that are open.
+        How many of them have a connection. Fewer than there are if the backlog of a server that
+        does not accept them is full.
     served : int
         Clients that had an answer to their first request.
     seconds : float
         How long the last of them took to connect and to be answered once.
     failed : str
-        Why no more could connect; "" if all did.
+        Why there are no more clients; "" if there are as many as were asked for.
     """
 
     def __init__(self, address: Any) -> None:
-        self.open = self.served = 0
+        self.clients = self.open = self.served = 0
         self.seconds = 0.0
         self.failed = ""
         self._address = list(address)
         self._child = ChildProcess("load_process")
         lifetimes.remember(self, self.end, repr(self))
 
-    def grow(self, connections: int, told: Callable[[int], object] = bool) -> None:
-        """Have so many connections open, each of which has asked once."""
-        result = self._order("grow", connections, told=told)
-        self.open, self.served = result["open"], result["served"]
-        self.seconds = result["seconds"]
+    def grow(
+        self, clients: int, told: Callable[[int], object] = bool, *, seconds: float = OPENING
+    ) -> None:
+        """Have so many clients, each of which has connected and asked once.
+
+        Fewer if that takes longer than `seconds`. `told` is called with how many there are.
+        """
+        result = self._order("grow", clients, seconds, told=told)
+        self.clients, self.open = result["clients"], result["open"]
+        self.served, self.seconds = result["served"], result["seconds"]
 
     def ask(
         self,

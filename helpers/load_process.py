@@ -29,7 +29,8 @@ MESSAGE = b"hello, network!\n"
 SIZE = len(MESSAGE)
 AT_ONCE = 32  # clients that have connected and not been answered: fewer than any backlog
 SILENT_SECONDS = 0.25  # after so long those count as not served, and the next ones connect
-LAST_SECONDS = 0.3  # without any answer: then no more are expected
+LEAST_SECONDS = 0.1  # so long the last ones are waited for, however silent it was before
+LAST_SECONDS = 0.5  # without any answer: then no more are expected
 LEAVE_SECONDS = 2.0  # without any end of a stream: then no more are expected
 
 clock = time.perf_counter_ns
@@ -38,11 +39,12 @@ clock = time.perf_counter_ns
 class Client:
     """One connection: the times at which its requests were due, and what came of an answer."""
 
-    __slots__ = ("again", "due", "got", "hopeless", "last", "loud", "sock")
+    __slots__ = ("again", "answered", "asked", "due", "got", "hopeless", "last", "loud", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.due: deque[int] = deque()
+        self.asked = self.answered = False
         self.got = 0
         self.hopeless = False  # it has asked and was not answered, as long as others were
         self.again = 0  # ns: up to then it asks again as soon as it is answered
@@ -58,21 +60,27 @@ class Crowd:
         self.family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
         self.selector = selectors.DefaultSelector()
         self.clients: list[Client] = []
-        self.served = 0  # how many have had an answer to their first request
         self.waiting = 0  # requests without an answer
         self.hopeless = 0  # those of them whose clients have never had one
         self.since = 0  # ns: requests that were due before are not timed
         self.times = array("q")  # ns from due to answered
         self.ended = 0  # how many streams the server has ended
+        self.patience = SILENT_SECONDS  # halved by each silence, restored by an answer
+        self.knock = SILENT_SECONDS  # so long the next client waits for its connection
         self.failed = ""
 
     # ------------------------------------------------------------------ connecting
 
-    def grow(self, count: int) -> dict[str, Any]:
-        """Have `count` connections open, each of which has asked once."""
+    def grow(self, count: int, seconds: float) -> dict[str, Any]:
+        """Have `count` clients, each of which has connected and asked once.
+
+        Fewer if that takes more than `seconds`. It takes no longer if nobody answers: the
+        first clients are waited for, the others less and less.
+        """
         given_up = self.hopeless
         begun = told = self.begin()
-        while len(self.clients) < count:
+        self.knock = SILENT_SECONDS
+        while len(self.clients) < count and clock() - begun < seconds * 1e9:
             try:
                 client = self.connect()
             except OSError as error:
@@ -82,27 +90,37 @@ class Crowd:
             self.ask(client, clock())
             before, silent_since = len(self.times), clock()
             while self.waiting - given_up >= AT_ONCE:
-                self.wait(0.01)
+                self.wait(min(self.patience, 0.01))
                 if len(self.times) > before:  # so it lives, and was only slow
                     before, silent_since, given_up = len(self.times), clock(), self.hopeless
-                elif clock() - silent_since > SILENT_SECONDS * 1e9:
+                    self.patience = SILENT_SECONDS
+                elif clock() - silent_since > self.patience * 1e9:
                     given_up = self.waiting
+                    self.patience /= 2
             if clock() - told > 100_000_000:
                 told = clock()
                 tell(done=len(self.clients))
-        self.drain()
-        self.served += len(self.times)
+        self.drain(LAST_SECONDS if self.times else max(self.patience, LEAST_SECONDS))
         for client in self.clients:
-            client.hopeless = len(client.due) > 0
+            client.hopeless = len(client.due) > 0 or not client.asked
         self.hopeless = self.waiting
-        seconds = (clock() - begun) / 1e9
-        return {"open": len(self.clients), "served": self.served, "seconds": seconds}
+        return {
+            "clients": len(self.clients),
+            "open": sum(map(connected, self.clients)),
+            "served": sum(client.answered for client in self.clients),
+            "seconds": (clock() - begun) / 1e9,
+        }
 
     def connect(self) -> Client:
         sock = socket.socket(self.family)
         try:
-            sock.settimeout(1.5)  # a full backlog: the SYN is sent again after a second
-            sock.connect(self.address)
+            sock.settimeout(self.knock)
+            try:
+                sock.connect(self.address)
+            except (TimeoutError, BlockingIOError):
+                # A full backlog: the SYN was dropped, and will be sent again (RFC 9293, 3.8.1).
+                # The next ones will fare no better, and do not wait.
+                self.knock = 0
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             client = Client(sock)
@@ -135,11 +153,14 @@ class Crowd:
         return self.since
 
     def ask(self, client: Client, due: int) -> None:
+        try:
+            client.sock.send(client.loud or MESSAGE)
+        except OSError:  # it has no connection, or no more: nobody will answer
+            return
+        client.asked = True
         client.due.append(due)
         self.waiting += 1
         self.hopeless += client.hopeless
-        with contextlib.suppress(OSError):  # then it is never answered
-            client.sock.send(client.loud or MESSAGE)
 
     def wait(self, seconds: float) -> int:
         """Wait for answers, for at most so long; return how many connections had something."""
@@ -174,16 +195,17 @@ class Crowd:
             self.waiting -= 1
             self.hopeless -= client.hopeless
             due = client.due.popleft()
+            client.answered = True
             if not client.loud and due >= self.since:
                 self.times.append(now - due)
             client.last = b""
             if now < client.again:
                 self.ask(client, now)
 
-    def drain(self) -> None:
-        """Wait for the answers that are missing, as long as any come."""
+    def drain(self, seconds: float = LAST_SECONDS) -> None:
+        """Wait for the answers that are missing, until none has come for so long."""
         last = clock()
-        while self.waiting > self.hopeless and clock() - last < LAST_SECONDS * 1e9:
+        while self.waiting > self.hopeless and clock() - last < seconds * 1e9:
             if self.wait(0.02):
                 last = clock()
 
@@ -288,6 +310,15 @@ class Crowd:
         self.selector.unregister(client.sock)
         client.sock.close()
         return True
+
+
+def connected(client: Client) -> bool:
+    """Whether it has a connection."""
+    try:
+        client.sock.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 def tell(**what: Any) -> None:

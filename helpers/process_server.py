@@ -16,9 +16,11 @@ is good for looking at it, and wrong for measuring how it does under load.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Self
 
 from . import lifetimes
@@ -26,9 +28,33 @@ from .child_process import ChildProcess, Ended
 from .shipping import source_of
 
 BACKLOG = 4096  # the most that Linux grants by default: net.core.somaxconn
+OUR_THREADS = 1  # in the server's process: it waits for the notebook to end
+SAMPLE = 100  # child processes whose memory is measured, or up to twice as many
+END_SECONDS = 12.0  # that all processes of a large family may take to end
 
+_ERROR = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception|Interrupt))\b.*", re.MULTILINE)
 # A client that left before it had its answer is no fault of the server's.
 _CLIENTS_THAT_LEFT = ("ConnectionResetError", "BrokenPipeError", "ConnectionAbortedError")
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a server takes.
+
+    Attributes
+    ----------
+    memory : int
+        Bytes that the server and its processes have taken since it started: what is private to
+        them (psutil's USS), or all that is resident where the system does not tell. Of very many
+        processes it is measured in every nth, for at least 100 of them, and multiplied. What the
+        kernel keeps for sockets, threads and processes is not in it.
+    threads, processes : int
+        What runs.
+    """
+
+    memory: int
+    threads: int
+    processes: int
 
 
 class ServerProcess:
@@ -40,6 +66,8 @@ class ServerProcess:
         The name of the function or class that serves.
     address : tuple
         (host, port): what a client connects to.
+    pid : int
+        The number of its process.
     """
 
     def __init__(
@@ -59,38 +87,27 @@ class ServerProcess:
         try:
             self._child.tell(source=source, name=function, host=host, backlog=backlog)
             self.address: tuple[str, int] = tuple(self._child.hear()["address"])
-            self._process = psutil.Process(self._child.process.pid)
-            # Before its first client: this much any Python takes, and two threads, of which
-            # one waits for the notebook to end.
-            self._memory_before, self._threads_before = self._memory(), self._threads() - 1
+            self.pid = self._child.process.pid
+            self._process = psutil.Process(self.pid)
+            self._memory_before, *_ = self._taken()  # this much any Python takes
         except BaseException:
             self._child.stop()
             raise
         lifetimes.remember(self, self.stop, repr(self))
 
-    def memory(self) -> int:
-        """Bytes of memory that the server and its processes have taken since it started.
-
-        What is private to them (psutil's USS), or all that is resident where the system does
-        not tell. What the kernel keeps for sockets, threads and processes is not in it.
-        """
-        return max(0, self._memory() - self._memory_before)
-
-    def threads(self) -> int:
-        """How many threads run in the server and its processes."""
-        return self._threads() - self._threads_before
-
-    def processes(self) -> int:
-        """How many processes serve."""
-        return len(self._family())
+    def footprint(self) -> Footprint:
+        """What the server takes now."""
+        memory, threads, processes = self._taken()
+        return Footprint(max(0, memory - self._memory_before), threads - OUR_THREADS, processes)
 
     def alive(self) -> bool:
         """Whether it has not ended by itself."""
-        return self._child.process.poll() is None
+        return self._child.running()
 
-    def last_words(self) -> str:
-        """The last line that it wrote to its standard error; "" if there is none."""
-        return (self._child.said().splitlines() or [""])[-1]
+    def last_error(self) -> str:
+        """The last line of the last traceback that it wrote; "" if there is none."""
+        lines = [match.group() for match in _ERROR.finditer(self._child.said())]
+        return lines[-1] if lines else ""
 
     def stop(self, quiet: bool = False) -> None:
         """End the process and all it has started; show what it complained of, unless `quiet`.
@@ -98,8 +115,10 @@ class ServerProcess:
         May be called again.
         """
         lifetimes.forget(self)
+        if self.alive():
+            self._child.end(END_SECONDS)
         said = self._child.stop()
-        errors = re.findall(r"^(\w+(?:Error|Exception|Interrupt))\b", said, re.MULTILINE)
+        errors = [match[1] for match in _ERROR.finditer(said)]
         if said and not quiet and not (errors and set(errors) <= set(_CLIENTS_THAT_LEFT)):
             print(f"{self.name}, in a process of its own, wrote:\n{said}", file=sys.stderr)
 
@@ -112,39 +131,37 @@ class ServerProcess:
     def __repr__(self) -> str:
         host, port = self.address
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        return f"{self.name}: a server on {where}, in process {self._child.process.pid}"
+        return f"{self.name}: a server on {where}, in process {self.pid}"
 
-    def _family(self) -> list[Any]:
+    def _taken(self) -> tuple[int, int, int]:
+        """Bytes, threads and processes, of the server and all that it has forked."""
         import psutil
 
         try:
-            return [self._process, *self._process.children(recursive=True)]
+            children = self._process.children(recursive=True)
+            memory, threads = _private(self._process), self._process.num_threads()
         except psutil.Error:  # it has ended
-            return []
+            return 0, OUR_THREADS, 0
+        # To ask each of thousands takes seconds; forks of one process hardly differ.
+        sample = children[:: max(1, len(children) // SAMPLE)]
+        told = []
+        for child in sample:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                told.append((_private(child), child.num_threads()))
+        scale = len(children) / max(1, len(told))
+        memory += round(scale * sum(size for size, _ in told))
+        threads += round(scale * sum(many for _, many in told))
+        return memory, threads, 1 + len(children)
 
-    def _memory(self) -> int:
-        import psutil
 
-        total = 0
-        for process in self._family():
-            try:
-                total += process.memory_full_info().uss
-            except psutil.NoSuchProcess:
-                continue
-            except psutil.AccessDenied:
-                total += process.memory_info().rss
-        return total
+def _private(process: Any) -> int:
+    """Bytes that a process shares with no other; all it has where the system does not tell."""
+    import psutil
 
-    def _threads(self) -> int:
-        import psutil
-
-        total = 0
-        for process in self._family():
-            try:
-                total += process.num_threads()
-            except psutil.NoSuchProcess:
-                continue
-        return total
+    try:
+        return int(process.memory_full_info().uss)
+    except psutil.AccessDenied:
+        return int(process.memory_info().rss)
 
 
 def serve_process(
@@ -174,4 +191,4 @@ def serve_process(
     return ServerProcess(model.__name__, source_of(model), host=host, backlog=backlog)
 
 
-__all__ = ["Ended", "ServerProcess", "serve_process"]
+__all__ = ["Ended", "Footprint", "ServerProcess", "serve_process"]

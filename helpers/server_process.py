@@ -10,19 +10,38 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
 import threading
 
+END_SECONDS = 10.0  # that all processes of a large family may take to end
 
-def end_with_input() -> None:
-    """Wait for the end of standard input; then end this process and all it has started."""
+
+def end_with_input(ended: int, family: int) -> None:
+    """Wait for the end of standard input; then end all that this process has started, and it.
+
+    `ended` and `family` are the two ends of a pipe that every process of the family inherits:
+    its end is read when no other one lives.
+    """
     while os.read(0, 4096):
         pass
     if hasattr(os, "killpg"):
+        # First the children: while their parent lives, and ignores SIGCHLD, none of them stays
+        # behind as a zombie. Who has no such parent is left to process 1, which in a container
+        # may not care.
+        os.killpg(0, signal.SIGTERM)
+        os.close(family)
+        select.select([ended], [], [], END_SECONDS)
         os.killpg(0, signal.SIGKILL)
     os._exit(0)
+
+
+def end_family_by_sigterm() -> None:
+    """Let SIGTERM end every process that is forked from now on, but not this one."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def main() -> None:
@@ -34,11 +53,18 @@ def main() -> None:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     namespace = {"__name__": "__server__"}
     exec(compile(plan["source"], "<your cells>", "exec"), namespace)
-    threading.Thread(target=end_with_input, daemon=True).start()
+    if hasattr(os, "register_at_fork"):
+        end_family_by_sigterm()
+    threading.Thread(target=end_with_input, args=os.pipe(), daemon=True).start()
     print(json.dumps({"address": listener.getsockname()[:2]}), flush=True)
     os.dup2(2, 1)  # what the server prints is kept beside what it complains of
     model = namespace[plan["name"]]
-    model(listener)  # type: ignore[operator]
+    parent = os.getpid()
+    try:
+        model(listener)  # type: ignore[operator]
+    finally:
+        if os.getpid() == parent and hasattr(os, "killpg"):
+            os.killpg(0, signal.SIGTERM)  # its children would be nobody's
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers import load_process
 from helpers.file_limit import SPARE, room_for
 from helpers.load import Crowd, Responses, crowd
 from helpers.servers import serve_asyncio, serve_tcp
@@ -60,6 +61,52 @@ def test_who_is_never_served_is_counted() -> None:
             assert "of them not answered" in samples.summary()
         finally:
             clients.end()
+
+
+def test_a_client_without_a_connection_is_counted_and_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as silent:
+        clients = Crowd(silent.getsockname())
+        try:
+            clients.grow(300)
+            assert (clients.clients, clients.served, clients.failed) == (300, 0, "")
+            assert 8 <= clients.open < 300, "the backlog is full"
+            assert clients.seconds < 10, "not a wait for each of them"
+            with pytest.raises(ValueError, match="not one of 50 requests"):
+                clients.ask(rate=500, seconds=0.1, label="outside")
+        finally:
+            clients.end()
+
+
+def test_it_takes_no_longer_when_nobody_answers() -> None:
+    count = room_for(2_000)
+    with socket.create_server(("127.0.0.1", 0), backlog=4_096) as silent:
+        clients = Crowd(silent.getsockname())
+        try:
+            clients.grow(count)
+            assert (clients.clients, clients.served) == (count, 0)
+            each_batch_waited_for = count / load_process.AT_ONCE * load_process.SILENT_SECONDS
+            assert clients.seconds < each_batch_waited_for / 2
+        finally:
+            clients.end()
+
+
+def test_as_many_as_can_connect_in_time() -> None:
+    with serve_asyncio(chat) as server, crowd(server.address, 5) as clients:
+        clients.grow(100_000, seconds=0.05)
+        assert 5 <= clients.clients < 100_000
+        assert clients.served == clients.open == clients.clients
+
+
+def test_who_is_served_late_is_served() -> None:
+    def slow(conn: socket.socket) -> None:
+        time.sleep(0.6)  # longer than the crowd waits for those who came first
+        shout(conn)
+
+    with serve_tcp(slow, max_connections=200) as server, crowd(server.address, 100) as clients:
+        deadline = time.monotonic() + 20
+        while clients.served < 100 and time.monotonic() < deadline:
+            clients.grow(clients.clients + 1)
+        assert clients.served >= 100
 
 
 def test_a_server_that_answers_nothing_is_an_error() -> None:

@@ -13,8 +13,9 @@ import time
 import psutil
 import pytest
 
-from helpers import lifetimes
+from helpers import lifetimes, process_server
 from helpers.child_process import ChildProcess, Ended
+from helpers.load import Crowd
 from helpers.process_server import serve_process
 
 
@@ -37,6 +38,15 @@ def forks(listener):
             talk(conn)
             os._exit(0)
         conn.close()
+
+
+def forks_once(listener):
+    conn, _ = listener.accept()
+    if os.fork() == 0:
+        talk(conn)
+        os._exit(0)
+    listener.accept()
+    raise ConnectionResetError("no more")
 
 
 def fails(listener):
@@ -71,14 +81,14 @@ def test_over_ipv6(host: str) -> None:
 
 def test_its_threads_are_counted() -> None:
     with serve_process(threads) as server:
-        assert server.threads() == 1
+        assert server.footprint().threads == 1
         clients = [socket.create_connection(server.address) for _ in range(5)]
         for client in clients:
             client.sendall(b"x")
             client.recv(1)
-        assert server.threads() == 6
-        assert server.processes() == 1
-        assert 0 < server.memory() < 50_000_000
+        taken = server.footprint()
+        assert (taken.threads, taken.processes) == (6, 1)
+        assert 0 < taken.memory < 50_000_000
         for client in clients:
             client.close()
 
@@ -89,10 +99,66 @@ def test_processes_that_it_forked_are_counted_and_end_with_it() -> None:
         client.sendall(b"x")
         client.recv(1)
         family = psutil.Process(server._child.process.pid).children()
-        assert server.processes() == 2
+        assert server.footprint().processes == 2
         assert len(family) == 1
     psutil.wait_procs(family, timeout=5)
     assert not any(child.is_running() for child in family)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_large_family_is_sampled_and_told_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_process(forks) as server, Crowd(server.address) as clients:
+        clients.grow(30)
+        whole = server.footprint()
+        monkeypatch.setattr("helpers.process_server.SAMPLE", 5)
+        asked: list[object] = []
+        measure = process_server._private
+        monkeypatch.setattr(
+            process_server, "_private", lambda process: asked.append(1) or measure(process)
+        )
+        sampled = server.footprint()
+    assert (whole.processes, sampled.processes) == (31, 31)
+    assert (whole.threads, sampled.threads) == (31, 31)
+    assert len(asked) < 10
+    assert sampled.memory == pytest.approx(whole.memory, rel=0.3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_no_zombie_is_left_to_process_1() -> None:
+    with serve_process(forks) as server, Crowd(server.address) as clients:
+        clients.grow(30)
+        family = psutil.Process(server._child.process.pid).children()
+        server.stop()
+        assert not any(child.is_running() for child in family), "gone when stop() returns"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_what_a_server_has_forked_ends_though_it_died_before() -> None:
+    with serve_process(forks) as server, Crowd(server.address) as clients:
+        clients.grow(5)
+        family = psutil.Process(server._child.process.pid).children()
+        os.kill(server._child.process.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while server.alive():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert all(child.is_running() for child in family)
+        server.stop()
+        _, alive = psutil.wait_procs(family, timeout=10)
+        assert alive == [], "though their clients are still there"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_its_children_end_when_it_gives_up() -> None:
+    with serve_process(forks_once) as server:
+        first = socket.create_connection(server.address)
+        with first:
+            first.sendall(b"x")
+            first.recv(1)
+            family = psutil.Process(server._child.process.pid).children()
+            socket.create_connection(server.address).close()
+            _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
 
 
 def test_what_it_raises_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
@@ -101,7 +167,7 @@ def test_what_it_raises_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
             assert client.recv(1) == b""
         server._child.process.wait(10)
         assert not server.alive()
-        assert server.last_words() == "RuntimeError: out of paper"
+        assert server.last_error() == "RuntimeError: out of paper"
     assert "fails, in a process of its own, wrote:" in capfd.readouterr().err
 
 
@@ -119,8 +185,8 @@ def test_clients_that_leave_are_no_error(capfd: pytest.CaptureFixture[str]) -> N
         client.recv(1)
         client.close()
         deadline = time.monotonic() + 10
-        while "ConnectionResetError" not in server.last_words():  # the last line of a traceback
-            assert time.monotonic() < deadline, server.last_words()
+        while "ConnectionResetError" not in server.last_error():  # the last line of a traceback
+            assert time.monotonic() < deadline, server.last_error()
             time.sleep(0.01)
     assert capfd.readouterr().err == ""
 
@@ -148,7 +214,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert not psutil.pid_exists(int(done.stdout))
 
 
-def test_a_process_that_ended_says_its_last_words() -> None:
+def test_a_process_that_ended_says_its_last_error() -> None:
     child = ChildProcess("load_process")
     child.tell(nonsense=1)
     with pytest.raises(Ended, match="KeyError: 'address'"):

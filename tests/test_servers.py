@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -280,6 +281,61 @@ def test_survives_garbage_resets_and_half_closed_clients(stream_server: Server) 
 def test_discard_reads_all() -> None:
     with serve_tcp(discard) as server:
         assert ask(server, bytes(10_000_000)) == b""
+
+
+def test_discard_ends_with_the_stream_though_its_buffer_is_not_full() -> None:
+    with serve_tcp(discard) as server, socket.create_connection(server.address) as client:
+        client.settimeout(10)
+        client.sendall(b"ten bytes.")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(1) == b""
+        assert server.errors == []
+
+
+def test_discard_in_the_middle_of_a_stream_does_not_hold_up_the_end_of_the_server() -> None:
+    with serve_tcp(discard) as server, socket.create_connection(server.address) as client:
+        client.settimeout(10)
+        client.sendall(bytes(100_000))
+        begun = time.monotonic()
+        server.stop()
+        assert time.monotonic() - begun < 5
+        assert server.connections == []
+
+
+def test_discard_heeds_a_timeout_though_its_buffer_is_not_full() -> None:
+    def impatient(conn: socket.socket) -> None:
+        conn.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            discard(conn)
+        told.append("late")
+
+    told: list[str] = []
+    with serve_tcp(impatient) as server, socket.create_connection(server.address) as client:
+        client.settimeout(10)
+        client.sendall(b"and then silence")
+        assert client.recv(1) == b""
+    assert told == ["late"]
+
+
+def test_discard_reads_tls() -> None:
+    trustme = pytest.importorskip("trustme")
+    authority = trustme.CA()
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(theirs)
+    authority.configure_trust(ours)
+
+    def tls_discard(conn: socket.socket) -> None:
+        with theirs.wrap_socket(conn, server_side=True) as tls:
+            discard(tls)
+            done.append("all")
+
+    done: list[str] = []
+    with serve_tcp(tls_discard) as server, socket.create_connection(server.address) as plain:
+        with ours.wrap_socket(plain, server_hostname="localhost") as client:
+            client.settimeout(10)
+            client.sendall(bytes(100_000))
+            client.unwrap().close()
+    assert done == ["all"]
 
 
 def test_unix_path_is_removed() -> None:

@@ -33,9 +33,11 @@ One core: client and server are bound to the same core. Two cores: each to its o
 of a pair are bound alike. Captures: 10,000 echo round trips, 20,000 packets with data, whose
 two ends share one core; who captures them is not bound, and has a second more to end. scapy
 and tcpdump run with their defaults. sockperf reports half round trips: doubled here. iperf3
-and the course both count what the receiver read. The wire: one TCP flow without loss, while
+and the course both count what the receiver read. Processor time is that of both ends; what else
+runs on the machine changes it less than the throughput. The wire: one TCP flow without loss, while
 another thread of the notebook's kernel computes. Crowds: the clients are one process, which asks
-again as soon as it is answered. The import: at least 10 pairs."""
+again as soon as it is answered; both servers run, and are asked in turns, for 0.1 s each: medians.
+The import: at least 10 pairs."""
 
 
 def throughput_rows(call: Caller, pairs: int) -> Iterator[Row]:
@@ -47,6 +49,9 @@ def throughput_rows(call: Caller, pairs: int) -> Iterator[Row]:
         rate, other = samples.of("course", "rate", 1e-9), samples.of("iperf3", "rate", 1e-9)
         what = f"Throughput, 1 MiB messages, {where}; iperf3"
         yield Row(what, rate, other, "{:.1f} Gbit/s", Goal(least=0.9))
+        cpu, other = samples.of("course", "cpu", 1e3), samples.of("iperf3", "cpu", 1e3)
+        what = f"Processor time for 1 GB, 1 MiB messages, {where}; iperf3"
+        yield Row(what, cpu, other, "{:.0f} ms", Goal(most=1.1))
 
 
 def echo_rows(call: Caller, pairs: int) -> Iterator[Row]:
@@ -170,16 +175,18 @@ def crowd_rows(call: Caller, pairs: int) -> Iterator[Row]:
     """The course's event loops beside plain ones, 100 clients at once; and the whole ladder."""
     where, cores = list(placements().items())[-1]
     for kind in ("asyncio", "selectors"):
-        measures = {
-            whose: partial(call, "answers", kind, whose, *cores) for whose in ("course", "plain")
-        }
-        samples = Samples(pairs, measures)
-        rate, other = samples.of("course", "rate"), samples.of("plain", "rate")
+        samples = Samples(pairs, {"both": partial(call, "answers", kind, *cores)})
+        rate, other = samples.of("both", "course"), samples.of("both", "plain")
         what = f"Answers a second to 100 clients, {kind}, {where}; a plain script"
         yield Row(what, rate, other, "{:,.0f}", Goal(least=0.9))
+        cpu, other = samples.of("both", "course cpu", 1e6), samples.of("both", "plain cpu", 1e6)
+        what = f"Processor time for an answer, {kind}, {where}; a plain script"
+        yield Row(what, cpu, other, "{:.1f} µs", Goal(most=1.1))
     once = Samples(1, {"ladder": partial(call, "ladder")})
     seconds, limit = once.of("ladder", "seconds"), once.of("ladder", "limit")
-    what = "All servers of notebook 08, from 1 to 10,000 connections (once); the limit"
+    reached = once.of("ladder", "processes")
+    far = "" if isinstance(reached, Absent) else f", processes to {reached[0]:,}"
+    what = f"All servers of notebook 08, from 1 to 10,000 clients{far} (once); the limit"
     yield Row(what, seconds, limit, "{:.0f} s", Goal(most=1))
 
 

@@ -14,16 +14,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import psutil
 from placement import Cores, placed
 from rows import Absent
 
 from helpers import climb, crowd, room_for, serve_asyncio, serve_process
+from helpers.load import Crowd
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks/08_concurrency.ipynb"
 IMPORTS = """
@@ -33,7 +36,9 @@ from helpers import busy
 """
 CELLS = ("handler", "sequential", "threads", "pool", "processes", "selector", "chat", "asyncio")
 RUNGS = (1, 10, 100, 1_000, 10_000)
+LIMIT, OPENING = 60, 20  # seconds: for all climbs together, for the clients of one rung to connect
 CLIENTS = 100
+TURNS, TURN_SECONDS = 11, 0.1  # for each of two servers
 # asyncio reads into 256 KiB. In a small process glibc gives them back to the kernel each time, at
 # two page faults an answer; in a large one, such as a kernel, often not. Then the course's server
 # would be the faster one, by chance. So both keep some memory: mallopt(3).
@@ -79,42 +84,68 @@ while True:
 }
 
 
-def answers(kind: str, whose: str, server_cores: Cores, client_cores: Cores) -> dict[str, float]:
-    """Answers a second to 100 clients, each of which asks again as soon as it is answered."""
-    with placed(server_cores):
-        running = _plain(kind) if whose == "plain" else _course(kind)
-        address = running.__enter__()
-    try:
-        with placed(client_cores):
-            clients = crowd(address, CLIENTS)
-        with clients:
+def answers(kind: str, server_cores: Cores, client_cores: Cores) -> dict[str, float]:
+    """Answers a second to 100 clients, each of which asks again as soon as it is answered, and
+    microseconds of processor time that the server takes for an answer: of both servers.
+
+    Both run all the time, and are asked in turns, for a moment each: what else the machine does
+    meanwhile concerns both alike.
+    """
+    with ExitStack() as stack:
+        sides: dict[str, tuple[Crowd, psutil.Process]] = {}
+        for whose, serve in (("course", _course), ("plain", _plain)):
+            with placed(server_cores):
+                address, pid = stack.enter_context(serve(kind))
+            with placed(client_cores):
+                clients = stack.enter_context(crowd(address, CLIENTS))
             clients.flood(CLIENTS, 0.2)  # to warm up
-            return {"rate": clients.flood(CLIENTS, 1.0)}
-    finally:
-        running.__exit__(None, None, None)
+            sides[whose] = clients, psutil.Process(pid)
+        rates: dict[str, list[float]] = {whose: [] for whose in sides}
+        before = {whose: _spent(server) for whose, (_, server) in sides.items()}
+        order = list(sides)
+        for _ in range(TURNS):
+            for whose in order:
+                rates[whose].append(sides[whose][0].flood(CLIENTS, TURN_SECONDS))
+            order.reverse()
+        result = {whose: median(found) for whose, found in rates.items()}
+        for whose, (_, server) in sides.items():
+            answered = sum(rates[whose]) * TURN_SECONDS
+            result[f"{whose} cpu"] = (_spent(server) - before[whose]) / answered
+        return result
 
 
 def ladder() -> dict[str, float]:
-    """Seconds that all servers of the notebook take to climb, to 10,000 connections.
+    """Seconds that all servers of the notebook take to climb, from 1 to 10,000 clients.
 
-    The sequential server and the pool serve nobody more, and a process takes too much memory:
-    these three go to 1,000.
+    All climb all five rungs: the sequential server and the pool too, which leave most clients
+    without an answer. Only a process for each client goes as far as half of the free memory,
+    and 20 seconds to fork them, let it: `processes` is how many that were. Absent, with a
+    sentence, if another climb ends early.
     """
     if room_for(max(RUNGS)) < max(RUNGS):
         raise Absent(f"the limit of open files allows {room_for(max(RUNGS)):,} connections")
     models = _models()
-    plan = dict.fromkeys(("sequential", "pool", "processes"), RUNGS[:4])
-    plan |= dict.fromkeys(("threads", "selector", "event_loop"), RUNGS)
-    if find_spec("uvloop"):
-        plan["with_uvloop"] = RUNGS
+    names = ["sequential", "threads", "pool", "processes", "selector", "event_loop", "with_uvloop"]
+    if not find_spec("uvloop"):
+        names.remove("with_uvloop")
     if not hasattr(os, "fork"):
-        del plan["processes"]
+        names.remove("processes")
     begun = time.perf_counter()
-    for name, rungs in plan.items():
-        climbed = climb(models[name], rungs)
-        if climbed.end:
+    processes = 0
+    for name in names:
+        climbed = climb(models[name], RUNGS, opening=OPENING)
+        if name == "processes":
+            processes = climbed.rungs[-1].served
+        elif climbed.end:
             raise Absent(climbed.end)
-    return {"seconds": time.perf_counter() - begun, "limit": 60}
+    seconds = time.perf_counter() - begun
+    return {"seconds": seconds, "limit": LIMIT, "processes": processes}
+
+
+def _spent(process: psutil.Process) -> float:
+    """Seconds of processor time."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 @contextmanager
@@ -124,7 +155,7 @@ def _plain(kind: str) -> Iterator[Any]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stdout is not None
-            yield "127.0.0.1", int(process.stdout.readline())
+            yield ("127.0.0.1", int(process.stdout.readline())), process.pid
         finally:
             process.kill()
 
@@ -136,10 +167,10 @@ def _course(kind: str) -> Iterator[Any]:
         with contextlib.suppress(AttributeError):  # not glibc
             ctypes.CDLL(None).mallopt(M_TOP_PAD, TOP_PAD)
         with serve_asyncio(models["chat"]) as server:
-            yield server.address
+            yield server.address, os.getpid()
     else:
         with serve_process(models["selector"]) as server:
-            yield server.address
+            yield server.address, server.pid
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -13,12 +14,18 @@ from rows import Absent
 
 
 def iperf3(server_cores: Cores, client_cores: Cores) -> dict[str, float]:
-    """Goodput of 1 MiB writes over loopback, in bit/s, as the receiver counted it."""
+    """Goodput of 1 MiB writes over loopback, in bit/s, as the receiver counted it.
+
+    And the processor time of both programs, in seconds a GB.
+    """
+    before = _spent_by_children()
     port = _free_port()
     server = ["iperf3", "-s", "-1", "-B", "127.0.0.1", "-p", port]
     client = ["iperf3", "-c", "127.0.0.1", "-p", port, "-l", "1M", "-t", "1", "-J"]
     report = _ask(server, server_cores, client, client_cores, sign="sum_received")
-    return {"rate": json.loads(report)["end"]["sum_received"]["bits_per_second"]}
+    received = json.loads(report)["end"]["sum_received"]
+    cpu = (_spent_by_children() - before) / (received["bytes"] / 1e9)
+    return {"rate": received["bits_per_second"], "cpu": cpu}
 
 
 def sockperf(server_cores: Cores, client_cores: Cores) -> dict[str, float]:
@@ -33,6 +40,12 @@ def round_trips(report: str) -> dict[str, float]:
     """The percentiles of sockperf's report, which gives half round trips in µs: times 2."""
     halves = dict(re.findall(r"percentile (\d+)\.000 = +([\d.]+)", report))
     return {f"p{p}": 2 * float(halves[p]) / 1e6 for p in ("50", "99")}
+
+
+def _spent_by_children() -> float:
+    """Seconds of processor time of all processes that this one has started and awaited."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
 
 
 def _free_port() -> str:
