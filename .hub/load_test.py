@@ -31,8 +31,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -43,6 +41,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ACCOUNT = "course-hub-{:02}"
 PACKAGES = ("jupyterhub>=5.2", "nbgitpuller>=1.2.1")
 PROXY = "configurable-http-proxy@5"
+BRANCH = "class"
 PATIENCE = 1800  # seconds for one step of one learner: thirty on two cores take their time
 EVERY = 2.0  # seconds between two looks at the memory
 
@@ -148,22 +147,18 @@ def processes() -> dict[int, list[int]]:
 
 
 @contextmanager
-def repository(folder: Path) -> Iterator[str]:
-    """The course behind a URL, for nbgitpuller; files alone are enough for git."""
-    bare = folder / "served" / "course"
-    subprocess.run(["git", "clone", "--quiet", "--bare", folder / "course", bare], check=True)
-    subprocess.run(["git", "branch", "--force", "class", "HEAD"], cwd=bare, check=True)
-    subprocess.run(["git", "update-server-info"], cwd=bare, check=True)
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    handler = partial(Quiet, directory=str(bare.parent))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/course"
-        server.shutdown()
+def repository(course: Path, folder: Path) -> Iterator[str]:
+    """The course behind a URL, where nbgitpuller finds it."""
+    subprocess.run(["git", "clone", "--quiet", "--bare", course, folder / "course"], check=True)
+    subprocess.run(["git", "branch", "--force", BRANCH, "HEAD"], cwd=folder / "course", check=True)
+    (port,) = free_ports(1)
+    command = ["git", "daemon", "--listen=127.0.0.1", f"--port={port}", "--export-all"]
+    daemon = subprocess.Popen([*command, f"--base-path={folder}", folder / "course"])
+    try:
+        yield f"git://127.0.0.1:{port}/course"
+    finally:
+        daemon.terminate()
+        daemon.wait()
 
 
 def free_ports(count: int) -> list[int]:
@@ -251,7 +246,7 @@ class Hub:
 
     async def pull(self, learner: str, repo: str) -> None:
         """What the link of the course does: bring the notebooks into the learner's home."""
-        query = urlencode({"repo": repo, "branch": "class", "targetpath": "course"})
+        query = urlencode({"repo": repo, "branch": BRANCH, "targetpath": "course"})
         said = await self.ask("GET", f"/user/{learner}/git-pull/api?{query}")
         if '"finished"' not in said:
             raise RuntimeError(f"{learner}: git-pull said {said[-500:]}")
@@ -450,15 +445,10 @@ def main() -> int:
         environment.mkdir(parents=True, exist_ok=True)
         prepare(environment, chosen.python)
         stack.enter_context(accounts(names, folder))
-        repo = stack.enter_context(repository_of(environment, folder))
+        repo = stack.enter_context(repository(environment / "course", folder))
         there = stack.enter_context(hub(environment, folder))
         uids = {pwd.getpwnam(name).pw_uid: name for name in names}
         return 0 if asyncio.run(measured(there, names, repo, notebooks, uids)) else 1
-
-
-def repository_of(environment: Path, folder: Path) -> Any:
-    (folder / "course").symlink_to(environment / "course")
-    return repository(folder)
 
 
 async def measured(
