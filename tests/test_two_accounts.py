@@ -102,7 +102,8 @@ class Machine:
 def machine() -> Iterator[Machine]:
     command = ["unshare", "--net", "sh", "-c", "ip link set lo up; echo up; exec cat"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout and holder.stdout.readline() == b"up\n"
+        assert holder.stdout
+        assert holder.stdout.readline() == b"up\n"
         there = Machine(holder.pid)
         try:
             if there.said(ANNA, "import helpers; print('yes')") != "yes":
