@@ -21,7 +21,7 @@ from processes import gone, kill_all_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("jupyterhub>=5.2", "nbgitpuller>=1.2.1")
-PROXY = "configurable-http-proxy@5"
+PROXY = "configurable-http-proxy@4"
 
 # What the hub is told.
 SETTINGS = """
