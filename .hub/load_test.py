@@ -46,7 +46,7 @@ async def alone(there: Hub, learner: str, repo: str, notebooks: list[str]) -> li
 
 
 async def together(
-    there: Hub, learners: list[str], repo: str, notebooks: list[str]
+    there: Hub, learners: list[str], repo: str, notebooks: list[str], memory: Memory
 ) -> list[Result]:
     began = time.monotonic()
     await asyncio.gather(*(there.start(learner) for learner in learners))
@@ -54,6 +54,9 @@ async def together(
     await asyncio.gather(*(there.pull(learner, repo) for learner in learners))
     await there.follow(learners[0], repo, notebooks[0])
     print(f"all have the notebooks after {time.monotonic() - began:.0f} s", flush=True)
+
+    idle = median(memory.now()[learner] for learner in learners) / (1 << 20)
+    print(f"a server without a kernel: {idle:.0f} MiB in the median", flush=True)
 
     async def work(learner: str, notebook: str) -> Result:
         result = await there.run(learner, notebook)
@@ -84,8 +87,8 @@ def report(single: list[Result], crowd: list[Result], one: Memory, many: Memory)
     slower = median(result.seconds / took[result.notebook] for result in compared)
     peaks = sorted(many.peak[result.learner] / mebibytes for result in crowd)
     print(
-        f"\n{len(crowd)} learners on {os.cpu_count()} cores, done after "
-        f"{max(result.seconds for result in crowd):.0f} s: in the median {slower:.1f} times slower than alone.\n"
+        f"\n{len(crowd)} learners on {os.cpu_count()} cores: in the median {slower:.1f} times slower "
+        f"than alone; the last one is done after {max(result.seconds for result in crowd):.0f} s.\n"
         f"Memory of a learner (server and kernel, proportional, at its peak): "
         f"{max(one.peak.values()) / mebibytes:.0f} MiB alone; "
         f"together median {median(peaks):.0f}, most {peaks[-1]:.0f} MiB.\n"
@@ -138,7 +141,7 @@ async def measured(
     with Memory(uids) as one:
         single = await alone(there, names[0], repo, dealt[:: math.ceil(len(dealt) / first)])
     with Memory(uids) as many:
-        crowd = await together(there, names[1:], repo, dealt)
+        crowd = await together(there, names[1:], repo, dealt, many)
         own = sum(map(pss, family_of(there.pid))) >> 20
     print(f"\nThe hub and its proxy: {own} MiB.", end="")
     well = report(single, crowd, one, many)

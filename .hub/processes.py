@@ -59,10 +59,14 @@ class Memory:
         self._done.set()
         self._thread.join()
 
+    def now(self) -> dict[str, int]:
+        """What each account uses at this moment, in bytes."""
+        found = processes()
+        return {name: sum(map(pss, found.get(uid, []))) for uid, name in self._uids.items()}
+
     def _watch(self) -> None:
         while not self._done.wait(EVERY):
-            found = processes()
-            now = {name: sum(map(pss, found.get(uid, []))) for uid, name in self._uids.items()}
+            now = self.now()
             self.peak = {name: max(now[name], was) for name, was in self.peak.items()}
             self.peak_of_all = max(self.peak_of_all, sum(now.values()))
 
