@@ -1,9 +1,9 @@
 """What a learner has done, in one small file beside the notebooks.
 
-`notebooks/progress.json` holds the guesses and the verdicts. It can be downloaded from
-Binder and put back. The environment variable COURSE_PROGRESS gives another file or
-folder; COURSE_PROGRESS=off keeps everything in memory, as tests do, and so does a
-Python that runs elsewhere than beside notebooks.
+`notebooks/progress.json` holds the guesses and the verdicts. The page that `progress()` shows
+has a link to download it, and `progress(load="a file")` brings one back. The environment
+variable COURSE_PROGRESS gives another file or folder; COURSE_PROGRESS=off keeps everything in
+memory, as tests do, and so does a Python that runs elsewhere than beside notebooks.
 
 >>> kept = Progress(None)
 >>> kept.change("exercises", "01-wrap", lambda entry: entry.update(tries=1))
@@ -14,6 +14,7 @@ Python that runs elsewhere than beside notebooks.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import html
 import itertools
@@ -30,6 +31,7 @@ from .pictures import Picture
 VERSION = 1
 FILE = "progress.json"
 SECTIONS = ("exercises", "predictions")
+LARGEST = 1 << 20  # bytes: many times what all notebooks can fill
 
 State = dict[str, Any]
 
@@ -86,6 +88,16 @@ class Progress:
             if self.path is not None:
                 self._write(self.path, state)
         return entry
+
+    def add(self, other: State) -> None:
+        """Add what was done elsewhere. Of what is in both, each keeps what is further."""
+        with self._locked():
+            state = self.read()
+            for section in SECTIONS:
+                for key, entry in other[section].items():
+                    state[section][key] = _further(entry, state[section].get(key, {}))
+            if self.path is not None:
+                self._write(self.path, state)
 
     def take_notices(self) -> list[str]:
         """The notices not yet taken: whoever takes them shows them."""
@@ -152,6 +164,41 @@ def _checked(state: Any) -> State:
     return state
 
 
+def _further(there: State, here: State) -> State:
+    """Two entries of the same exercise or prediction as one. The guesses there came first."""
+    both = there | here
+    for name, choose in (("tries", max), ("hints", max), ("passed", any)):
+        known = [entry[name] for entry in (there, here) if name in entry]
+        if known:
+            both[name] = choose(known)
+    if "first" in there:
+        both["first"] = there["first"]
+    return both
+
+
+def from_file(path: str | os.PathLike[str]) -> State:
+    """The progress in a file that was brought from elsewhere.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is no progress file, or was written by a newer version of the course.
+    """
+    with open(path, "rb") as file:
+        text = file.read(LARGEST + 1)
+    try:
+        if len(text) > LARGEST:
+            raise ValueError("too large")
+        state = _checked(json.loads(text))
+    except (ValueError, RecursionError):
+        raise ValueError(f"{path} is no progress file of this course, or is damaged.") from None
+    if state["version"] > VERSION:
+        raise ValueError(f"{path} was written by a newer version of the course.")
+    return state
+
+
 def place() -> Path | None:
     """The file for a Python that runs here; None for memory."""
     wanted = os.environ.get("COURSE_PROGRESS", "")
@@ -186,9 +233,23 @@ def state_of(entry: State) -> str:
     return f"not yet, {counted}" if tries else "not attempted"
 
 
-def progress() -> Picture:
-    """A page of what you have done: the exercises and the predictions of each notebook."""
+def progress(load: str | os.PathLike[str] | None = None) -> Picture:
+    """A page of what you have done: the exercises and the predictions of each notebook.
+
+    Parameters
+    ----------
+    load : str or path, optional
+        A progress file from another machine: it is added to what is kept here. Nothing that
+        was done here is lost.
+
+    Raises
+    ------
+    OSError, ValueError
+        If that file cannot be read, or is no progress file. Nothing has changed then.
+    """
     keeper = kept()
+    if load is not None:
+        keeper.add(from_file(load))
     state = keeper.read()
     exercises = {key: state["exercises"].get(key, {}) for key in registry()}
     predictions = state["predictions"]
@@ -210,7 +271,7 @@ def progress() -> Picture:
     return Picture(
         "progress",
         f'{notices}<table style="border-collapse:collapse"><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>",
+        f"<tbody>{rows}</tbody></table>{_link(state)}",
         alt=f"Your progress: {passed} of {len(exercises)} exercises passed, "
         f"{len(predictions)} predictions made.",
         caption=_how_to_keep(keeper.path),
@@ -240,11 +301,24 @@ def _row(number: str, exercises: dict[str, State], predictions: list[State]) -> 
     )
 
 
+def _link(state: State) -> str:
+    """A link that downloads what is known now: also from memory, and from a lost folder."""
+    text = base64.b64encode(json.dumps(state, ensure_ascii=False).encode()).decode()
+    return (
+        f'<p><a download="{FILE}" href="data:application/json;base64,{text}">'
+        f"Download {FILE}</a></p>"
+    )
+
+
 def _how_to_keep(path: Path | None) -> str:
     if path is None:
-        return "This is kept in memory only, and is gone when the kernel stops."
+        return (
+            "This is kept in memory only, and is gone when the kernel stops: download it. "
+            f'After you have uploaded the file, progress(load="{FILE}") brings it back.'
+        )
     return (
         f"All of it is in one file, {path.name}, beside the notebooks. To take it home, download "
-        "that file: in JupyterLab, right-click its name in the file list. To go on elsewhere, "
-        "upload it into the folder of the notebooks."
+        "it by the link. To go on elsewhere, upload it into the folder of the notebooks. If you "
+        "have begun there already, upload it under another name, and add it to what you have: "
+        'progress(load="that name").'
     )

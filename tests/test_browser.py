@@ -318,3 +318,13 @@ def test_what_was_done_is_kept_beside_the_notebooks_and_outlives_the_kernel(
     for done, entry in kept["exercises"].items():
         expect(notebook.output("progress")).to_contain_text(f"{done[3:]}: {state_of(entry)}")
     expect(notebook.output("latency-predict")).to_contain_text("Your guess: 42 microseconds.")
+
+
+def test_progress_is_downloaded_by_its_link(lab: Lab, notebooks: dict[str, Notebook]) -> None:
+    notebook = notebooks[START]
+    notebook.run_cell("progress")
+    with notebook.page.expect_download() as download:
+        notebook.output("progress").get_by_role("link", name="Download progress.json").click()
+    assert download.value.suggested_filename == "progress.json"
+    there = json.loads((lab.folder / "progress.json").read_text())
+    assert json.loads(download.value.path().read_text()) == there

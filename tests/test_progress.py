@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -129,3 +131,84 @@ def test_the_page_tells_each_exercise_and_each_notebooks_predictions(
     assert "1 made, 1 of 1 scored are hits" in page.html
     assert "download" in page.caption
     assert "upload" in page.caption
+
+
+def downloaded(page: str) -> bytes:
+    """What the page's link downloads."""
+    (text,) = re.findall(
+        r'<a download="progress.json" href="data:application/json;base64,(.+?)"', page
+    )
+    return base64.b64decode(text, validate=True)
+
+
+@pytest.fixture(params=["file", "memory"])
+def here(request: pytest.FixtureRequest, file: Path, monkeypatch: pytest.MonkeyPatch) -> Progress:
+    """The progress of this place: in a file, or in memory."""
+    monkeypatch.setenv("COURSE_PROGRESS", str(file) if request.param == "file" else "off")
+    progress_file._kept.cache_clear()
+    return kept()
+
+
+def test_progress_is_taken_home_and_brought_back(here: Progress, tmp_path: Path) -> None:
+    tried(here)
+    here.change("predictions", "01-x", lambda entry: entry.update(first={"guess": 1}, last={}))
+    home = tmp_path / "home.json"
+    home.write_bytes(downloaded(progress().html))
+    before = json.loads(home.read_text())
+    assert before == here.read()
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    there = Progress(elsewhere / "progress.json")
+    there.add(progress_file.from_file(home))
+    assert there.read() == before
+
+
+def test_what_is_brought_is_added_to_what_is_here(here: Progress, tmp_path: Path) -> None:
+    brought = tmp_path / "old.json"
+    old = Progress(brought)
+    old.change("exercises", "01-wrap", lambda entry: entry.update(tries=3, passed=True, hints=1))
+    old.change("exercises", "01-peel", lambda entry: entry.update(tries=1, passed=False))
+    old.change("predictions", "01-x", lambda entry: entry.update(first={"guess": 1}, last={}))
+    here.change("exercises", "01-wrap", lambda entry: entry.update(tries=1, passed=False))
+    here.change("exercises", "01-goodput", lambda entry: entry.update(tries=2))
+    here.change(
+        "predictions", "01-x", lambda entry: entry.update(first={"guess": 2}, last={"guess": 3})
+    )
+    for _ in "once", "again":
+        progress(load=brought)
+        assert here.read() == {
+            "version": 1,
+            "exercises": {
+                "01-wrap": {"tries": 3, "passed": True, "hints": 1},
+                "01-peel": {"tries": 1, "passed": False},
+                "01-goodput": {"tries": 2},
+            },
+            "predictions": {"01-x": {"first": {"guess": 1}, "last": {"guess": 3}}},
+        }
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "no progress file"),
+        (b"<html>", "no progress file"),
+        (b'{"version": 1, "exercises": {"a": 3}, "predictions": {}}', "no progress file"),
+        (b"[" * 100_000, "no progress file"),
+        (b" " * (progress_file.LARGEST + 1), "no progress file"),
+        (b'{"version": 99}', "newer version"),
+    ],
+    ids=["empty", "a page", "wrong shape", "deep", "large", "newer"],
+)
+def test_what_is_no_progress_file_is_refused_and_nothing_lost(
+    here: Progress, tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    tried(here)
+    brought = tmp_path / "brought.json"
+    brought.write_bytes(content)
+    with pytest.raises(ValueError, match=sentence):
+        progress(load=brought)
+    with pytest.raises(FileNotFoundError):
+        progress(load=tmp_path / "missing.json")
+    assert here.read()["exercises"] == {TRY: {"tries": 1}}
+    assert brought.read_bytes() == content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -100,9 +101,25 @@ def test_requirements_are_exact_and_end_with_this_repository() -> None:
     assert names <= {line.split("==")[0] for line in pinned}
 
 
-def test_binder_installs_the_same_requirements() -> None:
-    assert (ROOT / "binder/requirements.txt").read_text() == "-r ../requirements.txt\n"
+def test_binder_has_a_fitting_version_of_all_that_the_course_names() -> None:
     assert re.fullmatch(r"python-3\.1[1-4]\n", (ROOT / "binder/runtime.txt").read_text())
+    lines = (ROOT / "binder/requirements.txt").read_text().splitlines()
+    assert lines[-1] == "-e ."
+    pinned = [line for line in lines if not line.startswith(("#", "-e"))]
+    assert all(re.fullmatch(r"[a-z0-9.-]+==\S+", line) for line in pinned), pinned
+    pytest.importorskip("repo2docker", reason="needs the dev extra")
+    from packaging.requirements import Requirement
+
+    lock = runpy.run_path(str(ROOT / ".ci/lock_binder.py"))
+    there = lock["frozen"](lock["runtime"]()) | dict(line.split("==") for line in pinned)
+    direct = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    for wanted in map(Requirement, direct):
+        if wanted.marker is None or wanted.marker.evaluate({"sys_platform": "linux"}):
+            version = there.get(lock["normal"](wanted.name))
+            assert version in wanted.specifier, f"{wanted}: run .ci/lock_binder.py"
+
+
+def test_binder_renders_an_image_that_installs_the_repository() -> None:
     pytest.importorskip("repo2docker", reason="needs the dev extra")
     command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug"]
     command += ["--Repo2Docker.default_buildpack=None", "."]

@@ -1,0 +1,80 @@
+"""The settings for hubs: they can be run, and their links lead to a notebook."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+HUB = ROOT / ".hub"
+LINK = re.compile(r"^https://\S+/hub/user-redirect/git-pull\?\S+$", re.M)
+
+
+def opened_by(link: str) -> tuple[str, str, Path]:
+    """What nbgitpuller makes of a link: the repository, the branch, the notebook it opens.
+
+    The repository goes into a folder of its own name.
+    """
+    query = parse_qs(urlsplit(link).query, strict_parsing=True)
+    (repository,), (branch,), (path,) = query["repo"], query["branch"], query["urlpath"]
+    name = repository.split("/")[-1].removesuffix(".git")
+    assert path.startswith(f"lab/tree/{name}/"), path
+    return repository, branch, ROOT / path.removeprefix(f"lab/tree/{name}/")
+
+
+def test_the_link_of_the_guide_opens_a_notebook() -> None:
+    (link,) = LINK.findall((HUB / "README.md").read_text())
+    _, branch, notebook = opened_by(link)
+    assert branch == "main"
+    assert notebook.is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
+def test_littlest_installs_and_sets_and_prints_the_link(tmp_path: Path) -> None:
+    """With stand-ins for the hub's own programs, which write down what they are told."""
+    told, programs = tmp_path / "told", tmp_path / "tljh/user/bin"
+    programs.mkdir(parents=True)
+    for name in ("python", "tljh-config"):
+        (programs / name).write_text(f'#!/bin/sh\necho "{name} $PWD $*" >> {told}\n')
+        (programs / name).chmod(0o755)
+    origin = tmp_path / "network-course"
+    git = ["git", "-C", str(origin), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=class", origin], check=True)
+    ways = {"PATH": f"{programs}:{os.environ['PATH']}", "TLJH": str(tmp_path / "tljh")}
+    ways |= {"COURSE": str(tmp_path / "course")}
+    for edition in "first", "second":  # the script is also how a hub is brought up to date
+        (origin / "edition").write_text(edition)
+        subprocess.run([*git, "add", "edition"], check=True)
+        subprocess.run([*git, "commit", "--quiet", "-m", edition], check=True)
+        command = ["sh", str(HUB / "littlest.sh"), f"file://{origin}", "class", "hub.example.org"]
+        done = subprocess.run(command, env=os.environ | ways, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "course/edition").read_text() == edition
+    (link,) = LINK.findall(done.stdout)
+    repository, branch, notebook = opened_by(link)
+    assert (repository, branch) == (f"file://{origin}", "class")
+    assert notebook.is_file()
+    lines = told.read_text().splitlines()
+    assert (
+        f"python {tmp_path / 'course'} -m pip install --no-cache-dir -r requirements.txt" in lines
+    )
+    assert any(line.endswith("set limits.memory 1.5G") for line in lines)
+    assert lines[-1].endswith("reload hub")
+
+
+def test_the_values_for_kubernetes_can_be_read_and_so_can_what_is_offered_in_comments() -> None:
+    text = (HUB / "kubernetes.yaml").read_text()
+    values = yaml.safe_load(text)
+    assert values["singleuser"]["memory"]["limit"] == "1.5G"
+    assert values["singleuser"]["allowPrivilegeEscalation"] is False
+    offered = re.findall(r"^#\n((?:^# \w+:\n(?:^#   .*\n)+)+)", text, re.M)
+    settings = [yaml.safe_load(re.sub("^# ?", "", block, flags=re.M)) for block in offered]
+    assert [sorted(each) for each in settings] == [["hub"], ["hub", "singleuser"]]
+    assert settings[1]["singleuser"]["extraPodConfig"] == {"hostUsers": False}
