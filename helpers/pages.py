@@ -72,8 +72,8 @@ def _kept(output: Any, states: dict[str, Any]) -> Iterator[Any]:
         said = " ".join(_sliders(widget["model_id"], states))
         if not said:
             return
-        page = f'<p class="slider">{html.escape(said)} In the running notebook, it can be moved.</p>'
-        output.data = {"text/html": page}
+        sentence = f"{html.escape(said)} In the running notebook, it can be moved."
+        output.data = {"text/html": f'<p class="slider">{sentence}</p>'}
     yield output
 
 
