@@ -51,16 +51,16 @@ def run(path: Path) -> Any:
     return notebook
 
 
-def for_reading(notebook: Any) -> Any:
+def for_reading(notebook: Any, ending: str = ".html") -> Any:
     """The executed notebook without what needs a kernel: it is changed, and returned.
 
     Of what a widget shows, its HTML stays; a slider becomes a sentence, and a progress bar
-    nothing. A link to another notebook becomes one to its page.
+    nothing. A link to another notebook becomes one to its page, which has this ending.
     """
     states = notebook.metadata.pop("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = linked(cell.source)
+            cell.source = linked(cell.source, ending)
         else:
             cell.outputs = [kept for output in cell.outputs for kept in _kept(output, states)]
     return notebook
@@ -90,13 +90,13 @@ def _sliders(model_id: str, states: dict[str, Any]) -> Iterator[str]:
         yield from _sliders(child.removeprefix("IPY_MODEL_"), states)
 
 
-def linked(markdown: str) -> str:
+def linked(markdown: str, ending: str = ".html") -> str:
     """Markdown whose links to notebooks are links to their pages.
 
     >>> linked("See [03 Sockets](03_sockets.ipynb#Names).")
     'See [03 Sockets](03_sockets.html#Names).'
     """
-    return _LINK.sub(r"](\1.html\2)", markdown)
+    return _LINK.sub(rf"](\1{ending}\2)", markdown)
 
 
 def title_of(notebook: Any) -> str:
