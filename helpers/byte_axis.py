@@ -124,7 +124,7 @@ def _box(start: float, end: float, top: float, piece: Piece, place: int) -> str:
     width = end - start
     box = tag(
         "rect", x=start, y=top, width=max(width, 1.0), height=_BOX, class_="piece",
-        fill=ORANGE if extra else BLUE, fill_opacity=0.55 if extra else (0.2, 0.4)[place % 2],
+        fill=ORANGE if extra else BLUE, fill_opacity=0.4 if extra else (0.2, 0.4)[place % 2],
         stroke="currentColor", stroke_opacity=0.7 if width > 3 else 0.15,
     )  # fmt: skip
     for label, size, wide in ((_shown(piece), 11, MONO), (f"{_size(piece):,}", 10, SANS)):

@@ -42,7 +42,7 @@ _STYLE = f"""
 .bm .c{{position:relative;padding:2px 5px;border:1px solid {GREY};margin:0 -1px -1px 0;\
 overflow-wrap:anywhere;grid-column:span var(--w)}}
 .bm .c>span:first-child{{display:flex;flex-wrap:wrap;gap:0 8px;justify-content:space-between}}
-.bm .c s,.bm .m{{text-decoration:none;font-size:11px;line-height:16px;opacity:.85}}
+.bm .c s,.bm .m{{text-decoration:none;font-size:11px;line-height:16px}}
 .bm .m{{font-family:ui-monospace,monospace}}
 .bm .c s{{max-width:calc(100% - 24px)}}
 .bm .n s{{max-width:none}}
@@ -67,7 +67,7 @@ border-radius:4px;overflow-wrap:anywhere;text-align:left}}
 .bm .x{{font:12px/1.7 ui-monospace,monospace;white-space:pre;margin:10px 0 0;overflow-x:auto;\
 flex:0 1 auto;align-self:flex-start;position:sticky;top:8px}}
 .bm .x i{{font-style:normal;opacity:.75}}
-.bm .x .z{{opacity:.5}}
+.bm .x .z{{opacity:.7}}
 """
 _LIT = f"{{background:{BLUE};color:#fff}}"
 

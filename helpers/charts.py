@@ -138,7 +138,7 @@ def _draw_sequence(
         polyline(window, step=True, stroke=PINK, stroke_dasharray=DASHED, class_="window"),
         _bars(first, at, y, BLUE, "data"),
         _bars(again, at, y, ORANGE, "again"),
-        *_marks([(at(s), y(s.end) - 4) for s in again], "R", ORANGE),
+        *_marks([(at(s), y(s.end) - 4) for s in again], "R"),
     ]  # fmt: skip
     who = "client" if from_left else "server"
     alt, caption = _sequence_words(who, data, again, replies, span)
@@ -178,13 +178,13 @@ def _bars(data: list[Step], at: Callable[[Step], float], y: Scale, colour: str, 
     return tag("path", d="".join(bars), stroke=colour, stroke_width=3, fill="none", class_=name)
 
 
-def _marks(points: Line, mark: str, colour: str) -> list[str]:
+def _marks(points: Line, mark: str) -> list[str]:
     """A letter at each point, where it does not cover the one before."""
     pieces: list[str] = []
     free = 0.0
     for x, y in points:
         if x >= free:
-            style: dict[str, Any] = {"fill": colour, "font_weight": "bold", "font_size": 11}
+            style: dict[str, Any] = {"font_weight": "bold", "font_size": 11}
             pieces.append(text(x, y, mark, text_anchor="middle", **style))
             free = x + 9
     return pieces
@@ -254,7 +254,7 @@ def window_chart(
             ("cwnd", cwnd, solid),
             (ssthresh, threshold, {"stroke": ORANGE, "stroke_dasharray": DASHED}),
         ]),
-        *_marks([(at, 40.0) for at, _ in losses], "R", ORANGE),
+        *_marks([(at, 40.0) for at, _ in losses], "R"),
         _panel(x, 140, "round-trip time, ms", [
             ("RTT, smoothed", rtt, solid),
             ("least RTT", least, {"stroke": GREEN, "stroke_dasharray": DOTTED}),

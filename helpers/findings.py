@@ -97,6 +97,9 @@ class Finding:
         The frame concerned, shown as a byte map.
     story : list of Step, optional
         What happened between a sender and a receiver, shown as a ladder.
+    share : float
+        How much of the exercise is right all the same, from 0 to 1. A check that ends at the
+        first failing case cannot tell, and says 0.
     """
 
     message: str
@@ -105,6 +108,7 @@ class Finding:
     got: Any = None
     packet: bytes | None = None
     story: list[Step] | None = None
+    share: float = 0.0
 
     @property
     def both_bytes(self) -> bool:
@@ -132,6 +136,7 @@ class Finding:
             got=None if bare["got"] is None else read(bare["got"]),
             packet=bare["packet"] and bytes.fromhex(bare["packet"]),
             story=bare["story"] and [Step(*step) for step in bare["story"]],
+            share=bare["share"],
         )
 
 

@@ -30,7 +30,7 @@ _ICMPV6 = {
     143: "multicast listener report",
 }
 _FLAGS = {"F": "FIN", "S": "SYN", "R": "RST", "P": "PSH", "A": "ACK", "U": "URG"}
-_HEADS = ("", "since the first", "from", "to", "what", "on the wire")
+_HEADS = ("no.", "since the first", "from", "to", "what", "on the wire")
 
 
 def packet_list(packets: Packets, *, most: int = MOST) -> Picture:

@@ -35,8 +35,8 @@ from .pictures import BLUE, GREEN, GREY, ORANGE, PINK, Picture
 # From the top of the stack to the bottom: the way the bytes go.
 _PLACES = (
     ("application", "not yet given to the kernel", GREY, 0.25),
-    ("unsent", "in the send queue, not sent", ORANGE, 0.6),
-    ("in_flight", "in flight", PINK, 0.75),
+    ("unsent", "in the send queue, not sent", ORANGE, 0.4),
+    ("in_flight", "in flight", PINK, 0.5),
     ("receive_queue", "in the receive queue", BLUE, 0.55),
     ("read", "read by the application", GREEN, 0.3),
 )

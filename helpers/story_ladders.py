@@ -147,7 +147,7 @@ def _note(step: Step, at: dict[str, float]) -> str:
     room = (x if left else WIDTH - x) - 14
     words = text(
         x - 10 if left else x + 10, y + 4, fitted(_noted(step), room, 11, mono=True), mono=True,
-        font_size=11, fill=colour, text_anchor="end" if left else "start",
+        font_size=11, text_anchor="end" if left else "start",
         font_weight=None if step.what == "call" else "bold",
     )  # fmt: skip
     if step.what == "expected":

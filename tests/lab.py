@@ -31,7 +31,7 @@ from lab_notebook import START_SECONDS, Notebook
 REPOSITORY = Path(__file__).resolve().parent.parent
 WAIT_SECONDS = 20
 
-_CHROMIUM_OPTIONS = [
+CHROMIUM_OPTIONS = [
     "--no-sandbox",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
@@ -56,12 +56,12 @@ def missing() -> str:
     """What this machine lacks to run a Lab, as a sentence; empty if nothing."""
     if importlib.util.find_spec("playwright") is None:
         return "playwright is not installed: pip install -r .ci/requirements.txt"
-    if _chromium() is None:
+    if chromium() is None:
         return "Chromium is not installed: apt install chromium, or set CHROMIUM to its path"
     return ""
 
 
-def _chromium() -> str | None:
+def chromium() -> str | None:
     return shutil.which(os.environ.get("CHROMIUM", "chromium"))
 
 
@@ -105,7 +105,7 @@ class Lab:
             self._address, self._token = stack.enter_context(_jupyterlab(home, self.folder))
             playwright = stack.enter_context(sync_playwright())
             self._browser = playwright.chromium.launch(
-                executable_path=_chromium(), args=_CHROMIUM_OPTIONS
+                executable_path=chromium(), args=CHROMIUM_OPTIONS
             )
             stack.callback(self._browser.close)
             self._stack = stack.pop_all()

@@ -43,6 +43,8 @@ class Exercise:
         The reference: the code that a learner reads after a pass.
     wrong : dict of str to str
         Plausible wrong answers, by what is wrong with them.
+    points : int
+        What it is worth where the course is graded (`helpers.grading`).
     """
 
     key: str
@@ -53,6 +55,7 @@ class Exercise:
     hints: tuple[str, ...]
     solution: str
     wrong: dict[str, str]
+    points: int = 10
 
 
 def changed(code: str, *changes: tuple[str, str]) -> str:
