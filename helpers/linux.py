@@ -63,6 +63,9 @@ def read_looped_frames(sock: socket.socket) -> list[LoopedFrame]:
     # A socket with a timeout would wait for it, even with MSG_DONTWAIT: Python asks poll(2)
     # first. A second Python socket on the same descriptor has no timeout.
     alias = socket.socket(sock.family, sock.type, sock.proto, fileno=sock.fileno())
+    if alias.gettimeout() is not None:  # socket.setdefaulttimeout() holds for it, too
+        # Either way the descriptor, which is shared, waits or does not wait as it did before.
+        alias.settimeout(None if sock.gettimeout() is None else 0.0)
     frames = []
     try:
         while True:

@@ -23,6 +23,7 @@ from typing import Any
 
 from . import plain_values
 from .packets import Packets
+from .plain_errors import replace_file
 
 FOLDER = Path(__file__).with_name("data")
 ASKED = "COURSE_RECORD"  # set while recording: the folder to write to
@@ -61,7 +62,7 @@ def save(
     }
     text = json.dumps(kept, separators=(",", ":"), allow_nan=False)
     # No time of its own in the file: the same recording is the same bytes.
-    _path(name, folder).write_bytes(gzip.compress(text.encode(), mtime=0))
+    replace_file(_path(name, folder), gzip.compress(text.encode(), mtime=0))
 
 
 def load(

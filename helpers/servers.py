@@ -18,6 +18,7 @@ when it is no longer needed. Running a cell again stops what that cell had start
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -25,6 +26,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from .plain_errors import explained
 from .server_threads import AsyncHandler, AsyncioServer, DatagramServer, Server, StreamServer
 
 __all__ = [
@@ -75,13 +77,17 @@ def serve_tcp(
     Raises
     ------
     OSError
-        If the address cannot be bound.
+        If the address cannot be bound, or there is no descriptor left; with a sentence that says
+        what to do.
+    RuntimeError
+        If the system has no more threads.
     TypeError, ValueError
         If the handler cannot be called, or a number makes no sense.
     """
-    if listener is None:
-        listener = _listen(host, port, backlog)
-    return StreamServer(handler, listener, max_connections).start()
+    with explained(_what(host, port)):
+        if listener is None:
+            listener = _listen(host, port, backlog)
+        return StreamServer(handler, listener, max_connections).start()
 
 
 def serve_unix(
@@ -100,20 +106,19 @@ def serve_unix(
     """
     if not hasattr(socket, "AF_UNIX"):
         raise OSError("This platform's Python has no Unix sockets (AF_UNIX).")
-    folder = None if path else tempfile.mkdtemp(prefix="course-")
-    path = str(path or Path(str(folder), "server.sock"))
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
+    with explained("a server on a Unix socket"), contextlib.ExitStack() as undo:
+        folder = None if path else tempfile.mkdtemp(prefix="course-")
+        undo.callback(shutil.rmtree, folder or "", ignore_errors=True)
+        path = str(path or Path(str(folder), "server.sock"))
+        listener = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         listener.bind(path)
+        undo.callback(Path(path).unlink, missing_ok=True)
         listener.listen(backlog)
-    except OSError:
-        listener.close()
-        if folder:
-            shutil.rmtree(folder)
-        raise
-    server = StreamServer(handler, listener, max_connections)
-    server.paths = [folder or path]
-    return server.start()
+        server = StreamServer(handler, listener, max_connections)
+        server.paths = [folder or path]
+        server.start()
+        undo.pop_all()
+        return server
 
 
 def serve_udp(
@@ -133,13 +138,14 @@ def serve_udp(
     One thread handles all datagrams, in the order in which they arrive. Parameters,
     result and errors as for `serve_tcp`.
     """
-    sock = socket.socket(_family(host), socket.SOCK_DGRAM)
-    try:
-        sock.bind((host, port))
-    except BaseException:
-        sock.close()
-        raise
-    return DatagramServer(handler, sock).start()
+    with explained(_what(host, port)):
+        sock = socket.socket(_family(host), socket.SOCK_DGRAM)
+        try:
+            sock.bind((host, port))
+        except BaseException:
+            sock.close()
+            raise
+        return DatagramServer(handler, sock).start()
 
 
 def serve_asyncio(
@@ -156,7 +162,8 @@ def serve_asyncio(
     left alone. The writer is closed when the handler returns. Parameters, result and errors
     as for `serve_tcp`.
     """
-    return AsyncioServer(handler, _listen(host, port, backlog), max_connections).start()
+    with explained(_what(host, port)):
+        return AsyncioServer(handler, _listen(host, port, backlog), max_connections).start()
 
 
 def echo(conn: socket.socket) -> None:
@@ -170,6 +177,10 @@ def discard(conn: socket.socket) -> None:
     buffer = bytearray(1 << 20)
     while conn.recv_into(buffer):
         pass
+
+
+def _what(host: str, port: int) -> str:
+    return f"a server on {host}, port {port or 'any'}"
 
 
 def _listen(host: str, port: int, backlog: int) -> socket.socket:
