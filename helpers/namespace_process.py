@@ -17,6 +17,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from .undisturbed import undisturbed
+
 START_SECONDS = 20.0
 STOP_SECONDS = 2.0
 MAX_MESSAGE = 1 << 17
@@ -57,14 +59,17 @@ class NamespaceProcess:
         try:
             # A new process, not a fork: a user namespace needs one that has a single thread.
             # A new session: an interrupt of the notebook must not reach it.
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _PROGRAM, _COURSE, *map(str, given)],
-                pass_fds=given,
-                stdin=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
+            with undisturbed():
+                self._process = subprocess.Popen(
+                    [sys.executable, "-I", "-c", _PROGRAM, _COURSE, *map(str, given)],
+                    pass_fds=given,
+                    stdin=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                )
         except BaseException:
+            if hasattr(self, "_process"):  # started, and then interrupted
+                self.stop()
             self._control.close()
             raise
         finally:
@@ -93,6 +98,7 @@ class NamespaceProcess:
         """Use other parameters in some directions, which are counted from 0."""
         self._ask({"change": parameters})
 
+    @undisturbed()
     def stop(self) -> None:
         """End the process, and with it the hosts. May be called again."""
         with contextlib.suppress(OSError):  # closed already, or gone at the other end

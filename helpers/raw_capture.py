@@ -84,16 +84,20 @@ class RawCapture:
 
     def __enter__(self) -> RawCapture:
         self._socket = self._make_socket()
-        self._socket.setblocking(False)
-        self._buffer = self._enlarge_buffer()
-        if self._ports:
-            attach_filter(self._socket, self._ports)
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        _wait_for_timestamps()
-        self._socket.bind((self._interface, ETH_P_ALL))
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._relieve, name="raw capture", daemon=True)
-        self._thread.start()
+        try:
+            self._socket.setblocking(False)
+            self._buffer = self._enlarge_buffer()
+            if self._ports:
+                attach_filter(self._socket, self._ports)
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+            _wait_for_timestamps()
+            self._socket.bind((self._interface, ETH_P_ALL))
+            self._ending = threading.Event()
+            self._thread = threading.Thread(target=self._relieve, name="raw capture", daemon=True)
+            self._thread.start()
+        except BaseException:
+            self._socket.close()
+            raise
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -148,12 +152,12 @@ def is_of_others(frame: bytes, ports: Collection[int]) -> bool:
     The kernel's filter lets every ICMP message through: what a message is about stands in
     the packet that it quotes (RFC 792, RFC 4443), too far inside for a simple filter.
     """
-    if frame[12:14] == b"\x08\x00" and frame[23] == socket.IPPROTO_ICMP:
+    if frame[12:14] == b"\x08\x00" and frame[23:24] == bytes([socket.IPPROTO_ICMP]):
         icmp = 14 + (frame[14] & 0x0F) * 4
         quoted = icmp + 8
         is_error = len(frame) > quoted and frame[icmp] in (3, 4, 5, 11, 12)
         place = quoted + (frame[quoted] & 0x0F) * 4 if is_error else 0
-    elif frame[12:14] == b"\x86\xdd" and frame[20] == _ICMPV6:
+    elif frame[12:14] == b"\x86\xdd" and frame[20:21] == bytes([_ICMPV6]):
         is_error = len(frame) > 54 and frame[54] < 128
         place = 62 + 40
     else:

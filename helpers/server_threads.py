@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from . import lifetimes
+from .undisturbed import undisturbed
 
 STOP_SECONDS = 1.0
 KEPT_ERRORS = 100
@@ -76,6 +77,7 @@ class Server:
         with self._lock:
             return list(self._connections)
 
+    @undisturbed()
     def stop(self) -> None:
         """End the server: within a second no thread, connection or socket of it is left.
 
@@ -133,11 +135,15 @@ class Server:
     def start(self) -> Self:
         """Start the thread; done already for what the `serve_` functions return."""
         try:
-            self._thread.start()
+            with undisturbed():
+                self._thread.start()
+                lifetimes.remember(self, self.stop, repr(self))
         except RuntimeError:  # the system has no more threads
             self._closing.close()
             raise
-        lifetimes.remember(self, self.stop, repr(self))
+        except BaseException:  # an interrupt
+            self.stop()
+            raise
         return self
 
     def _end_connections(self) -> None:

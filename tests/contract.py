@@ -50,8 +50,9 @@ def _look():
         "sockets": {(c.laddr, c.raddr) for c in _process.net_connections("all")
                     if c.laddr and c.status != "TIME_WAIT"},
         "children": set(_process.children(recursive=True)),
-        # matplotlib keeps the fonts open that it has used.
-        "descriptors": {link for link in _links("fd/*") if not link[1].endswith(".ttf")},
+        # matplotlib keeps the fonts open that it has used; IPython writes its history.
+        "descriptors": {link for link in _links("fd/*")
+                        if not link[1].endswith((".ttf", ".sqlite-journal"))},
         "namespaces": _links("task/*/ns/*"),
         "files": {path for folder in folders for path in folder.iterdir()},
     }
@@ -141,7 +142,7 @@ def run(
         told = json.loads(executed.cells[-1].outputs[0]["text"])
         told["files"] = [name for name in told["files"] if not _of_the_kernel(name)]
         # What has left the family, but not the machine.
-        told["children"] += [str(process) for process in _started_with(temporary)]
+        told["children"] += [str(process) for process in started_with(temporary)]
     executed.cells = cells
     return Run(executed, again, **told)
 
@@ -176,7 +177,7 @@ def _of_the_kernel(name: str) -> bool:
     return Path(name).name in (".cache", ".config", ".hypothesis", ".ipython", ".local", ".jupyter")
 
 
-def _started_with(temporary: str) -> list[psutil.Process]:
+def started_with(temporary: str) -> list[psutil.Process]:
     """The processes that have this temporary folder in their environment."""
     found = []
     for process in psutil.process_iter():
