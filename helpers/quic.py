@@ -29,6 +29,7 @@ Address = tuple[str, int]
 DATAGRAM = 1200  # bytes of QUIC in a datagram, at most (RFC 9000, section 14)
 _ROOM = 1 << 28  # so that flow control never limits what is sent
 _PROTOCOL = "course"
+AT_ONCE = 256  # datagrams read before there is an answer to the first of them
 _SAYS_NO = 5.0  # seconds to wait for a handshake, or for the last message
 
 
@@ -289,9 +290,9 @@ def _go_on(connection: Any, sock: socket.socket) -> None:
 
 
 def _datagrams(sock: socket.socket) -> list[tuple[bytes, Any]]:
-    found = []
+    found: list[tuple[bytes, Any]] = []
     with contextlib.suppress(OSError):  # nothing more; or the echo of a peer that has gone
-        while True:
+        while len(found) < AT_ONCE:
             found.append(sock.recvfrom(65536))
     return found
 

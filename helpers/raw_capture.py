@@ -103,8 +103,8 @@ class RawCapture:
     def __exit__(self, *exc_info: object) -> None:
         self._ending.set()
         self._thread.join()
-        self._drain()
-        self._socket.close()
+        with self._socket:
+            self._drain()
 
     def packets(self) -> list[Packet]:
         """What has been captured so far, oldest first."""
@@ -135,13 +135,15 @@ class RawCapture:
     def _drain(self) -> None:
         receive, keep = self._socket.recvmsg, self._packets.append
         with self._lock:
-            while True:
+            begun, came = time.time_ns(), 0
+            while came <= begun:  # a flood that goes on must not keep us for ever
                 try:
                     data, ancillary, _, _ = receive(1 << 18, 64)
-                except BlockingIOError:
+                except OSError:  # nothing more; or the interface has gone with its host
                     break
+                came = _stamp(ancillary)
                 if not self._ports or not is_of_others(data, self._ports):
-                    keep(Packet(_stamp(ancillary), data, RAW))
+                    keep(Packet(came, data, RAW))
             counts = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
             self._lost += struct.unpack("@II", counts)[1]  # reading it sets it back to 0
 

@@ -54,7 +54,8 @@ def _look():
         "descriptors": {link for link in _links("fd/*")
                         if not link[1].endswith((".ttf", ".sqlite-journal"))},
         "namespaces": _links("task/*/ns/*"),
-        "files": {path for folder in folders for path in folder.iterdir()},
+        "files": {path for folder in folders for path in folder.iterdir()
+                  if folder != _Path.home() or not path.name.startswith(".")},
     }
 
 _before = _look()
@@ -94,7 +95,7 @@ for _name in [*globals()]:
     if not _name.startswith("_") and _name not in ("In", "Out", "get_ipython", "exit", "quit"):
         del globals()[_name]
 """
-RECALL = "globals().update({name: _all_names[name] for name in %r})"
+RECALL = "globals().update({name: _all_names[name] for name in %r if name in _all_names})"
 FORGET_ALL = "del _all_names, _name"
 LEFT = ("running", "threads", "sockets", "children", "descriptors", "namespaces", "files")
 
@@ -140,7 +141,6 @@ def run(
     with tempfile.TemporaryDirectory(prefix="course-test-") as temporary:
         execute(executed, folder, {**(environment or {}), "TMPDIR": temporary}, go_on=True)
         told = json.loads(executed.cells[-1].outputs[0]["text"])
-        told["files"] = [name for name in told["files"] if not _of_the_kernel(name)]
         # What has left the family, but not the machine.
         told["children"] += [str(process) for process in started_with(temporary)]
     executed.cells = cells
@@ -170,11 +170,6 @@ def _each_section(notebook: Any) -> list[Any]:
         cells += [new(FORGET), *_copy(nbformat.v4.new_notebook(cells=setup)).cells]
         cells += [new(RECALL % names), *section.cells]
     return [*cells, new(FORGET_ALL)]
-
-
-def _of_the_kernel(name: str) -> bool:
-    """Whether a new file is none of the notebook's: caches of libraries, in the home folder."""
-    return Path(name).name in (".cache", ".config", ".hypothesis", ".ipython", ".local", ".jupyter")
 
 
 def started_with(temporary: str) -> list[psutil.Process]:

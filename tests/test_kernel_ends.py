@@ -6,18 +6,14 @@ of it, no namespace, and nobody at its ports.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import queue
 import random
-import socket
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -87,8 +83,8 @@ START_ALL = "\n".join(STARTS.values())
 WORK = {
     "serve_tcp": "with serve_tcp(echo) as s, socket.create_connection(s.address) as c:\n"
     "    begun(); c.recv(1)",
-    "serve_asyncio": "with serve_asyncio(echo_async) as s, socket.create_connection(s.address) as c:"
-    "\n    begun(); c.recv(1)",
+    "serve_asyncio": "with serve_asyncio(echo_async) as s:\n"
+    "    with socket.create_connection(s.address) as c: begun(); c.recv(1)",
     "serve_loop": "with serve_loop(own_loop) as s, socket.create_connection(s.address) as c:\n"
     "    begun(); c.recv(1)",
     "serve_udp": "with serve_udp(shout) as s: begun(); time.sleep(60)",
@@ -110,7 +106,8 @@ WORK = {
     "sample": "with serve_tcp(echo) as s, socket.create_connection(s.address) as c:\n"
     "    with sample(lambda: tcp_info(c)): begun(); c.recv(1)",
     "record_calls": "with serve_tcp(echo) as s, record_calls(s): begun(); time.sleep(60)",
-    "check": "def goodput_share(*a):\n    while True: pass\nbegun(); check('01-goodput', goodput_share)",
+    "check": "def goodput_share(*a):\n    while True: pass\n"
+    "begun(); check('01-goodput', goodput_share)",
 }
 if RAW:
     WORK["raw capture"] = (
@@ -163,7 +160,8 @@ class Kernel:
 
     def begin(self, code: str, until: str = "begun") -> str:
         """Execute code until it has written this; its message's number."""
-        asked = self.client.execute(code)
+        # Otherwise the kernel drops what is asked right after an error.
+        asked = self.client.execute(code, stop_on_error=False)
         while True:
             message = self.client.get_iopub_msg(timeout=SECONDS)
             if message["parent_header"].get("msg_id") != asked:
@@ -234,3 +232,61 @@ def test_an_interrupt_leaves_nothing(kernel: Kernel) -> None:
             left[name] = {what: things for what, things in found.items() if things}
             kernel.run("_before = _look()")
     assert left == {}
+
+
+def everything_running(kernel: Kernel) -> list[psutil.Process]:
+    """Start all that can be left running, and work beside it; what there is to be found of it."""
+    code = f"{START_ALL}\n" + "".join(
+        f"threading.Thread(target=exec, args=({WORK[name]!r}, dict(globals())), daemon=True)"
+        ".start()\n"
+        for name in BESIDE
+    )
+    kernel.begin(f"{code}print('all begun', flush=True); time.sleep(60)", until="all begun")
+    descendants = psutil.Process(kernel.manager.provisioner.pid).children(recursive=True)
+    assert len(descendants) >= 2 + NETWORKS  # a server's, clients', hosts'
+    return descendants
+
+
+BESIDE = ["latency", "throughput", "serve_process", "quic", "sample", *(["bulk"] * NETWORKS)]
+
+
+def assert_nothing_is_left(kernel: Kernel, descendants: list[psutil.Process]) -> None:
+    """No process of the kernel's: and so no socket, no namespace, no descriptor of one."""
+    _, alive = psutil.wait_procs(descendants, timeout=10)
+    assert alive == []
+    deadline = time.monotonic() + 10
+    while left := started_with(str(kernel.temporary)):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.02)
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+@linux
+def test_a_kernel_that_is_shut_down_leaves_nothing(kernel: Kernel) -> None:
+    descendants = everything_running(kernel)
+    kernel.manager.interrupt_kernel()  # so that it can hear the request
+    kernel.manager.shutdown_kernel()
+    assert_nothing_is_left(kernel, descendants)
+    assert [*kernel.temporary.iterdir()] == []
+
+
+@linux
+def test_a_kernel_that_is_killed_leaves_no_process(kernel: Kernel) -> None:
+    descendants = everything_running(kernel)
+    os.kill(kernel.manager.provisioner.pid, 9)
+    kernel.manager.provisioner.process.wait()
+    assert_nothing_is_left(kernel, descendants)
+
+
+@linux
+def test_a_kernel_that_is_restarted_has_room_for_all_again(kernel: Kernel) -> None:
+    descendants = everything_running(kernel)
+    kernel.client.stop_channels()
+    kernel.manager.restart_kernel(now=True)
+    psutil.wait_procs(descendants, timeout=10)
+    kernel._connect()
+    kernel.run(SETUP + START_ALL)
+    kernel.run("from helpers import lifetimes; lifetimes.stop_all()")
+    assert psutil.Process(kernel.manager.provisioner.pid).children(recursive=True) == []
