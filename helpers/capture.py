@@ -146,7 +146,7 @@ class Capture:
                 if self._tap is not None:
                     self._tap.__enter__()
                 self._running = True
-                lifetimes.remember(self, self._end, f"capture from {self._source}")
+                lifetimes.remember(self, self._abandon, f"capture from {self._source}")
         except BaseException:  # an interrupt
             self._end()
             raise
@@ -189,6 +189,15 @@ class Capture:
                 recordings.save(self._name, self._packets, Path(folder))
         elif self._name:
             self._play()
+
+    @undisturbed()
+    def _abandon(self) -> None:
+        """The cell runs again, or the kernel ends: nobody asks for these packets any more."""
+        if self._running:
+            self._running = False
+            lifetimes.forget(self)
+            if self._tap is not None:
+                self._tap.abandon()
 
     def _play(self) -> None:
         try:

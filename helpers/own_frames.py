@@ -81,6 +81,10 @@ class OwnFrames:
                 self._release(watched)
         self._close_descriptors()
 
+    def abandon(self) -> None:
+        """End at once."""
+        self.__exit__()
+
     def packets(self) -> list[Packet]:
         """What has been seen so far, oldest first."""
         with self._lock:

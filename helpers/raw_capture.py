@@ -81,6 +81,7 @@ class RawCapture:
         self._packets: list[Packet] = []
         self._lock = threading.Lock()
         self._lost = 0
+        self._abandoned = False
 
     def __enter__(self) -> RawCapture:
         self._socket = self._make_socket()
@@ -105,6 +106,11 @@ class RawCapture:
         self._thread.join()
         with self._socket:
             self._drain()
+
+    def abandon(self) -> None:
+        """End at once: what the buffer still holds is nobody's any more."""
+        self._abandoned = True
+        self.__exit__()
 
     def packets(self) -> list[Packet]:
         """What has been captured so far, oldest first."""
@@ -136,7 +142,8 @@ class RawCapture:
         receive, keep = self._socket.recvmsg, self._packets.append
         with self._lock:
             begun, came = time.time_ns(), 0
-            while came <= begun:  # a flood that goes on must not keep us for ever
+            # A flood that goes on must not keep us for ever.
+            while came <= begun and not self._abandoned:
                 try:
                     data, ancillary, _, _ = receive(1 << 18, 64)
                 except OSError:  # nothing more; or the interface has gone with its host

@@ -267,6 +267,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_kernel_that_is_shut_down_leaves_nothing(kernel: Kernel) -> None:
     descendants = everything_running(kernel)
     kernel.manager.interrupt_kernel()  # so that it can hear the request
+    kernel.manager.shutdown_wait_time = SECONDS  # JupyterLab's 5 s are few on a busy machine
     kernel.manager.shutdown_kernel()
     assert_nothing_is_left(kernel, descendants)
     assert [*kernel.temporary.iterdir()] == []
