@@ -55,8 +55,14 @@ class Packet:
 
     @cached_property
     def scapy(self) -> Any:
-        """The packet dissected by scapy: a `scapy.layers.l2.Ether`."""
-        return scapy_ether()(self.data)
+        """The packet dissected by scapy: a `scapy.layers.l2.Ether`; `Raw` if it is too short."""
+        ether = scapy_ether()
+        try:
+            return ether(self.data)
+        except Exception:  # scapy raises anything at all on malformed bytes
+            from scapy.packet import Raw
+
+            return Raw(self.data)
 
     def show(self) -> None:
         """Print every field, layer by layer, as scapy sees it."""
