@@ -247,3 +247,23 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "compress": refuses("11-compress"),
     "parse": address_text,
 }
+
+# For atheris, which takes a while to start: some targets together, the first byte chooses.
+GROUPS = {
+    "packets": ("fields", "byte map", "segments", "captures", "ICMP errors", "TCP_INFO"),
+    "files": ("recording", "plain values", "progress file", "wire records"),
+}
+GROUPS["solutions"] = tuple(
+    name for name in TARGETS if name not in {*GROUPS["packets"], *GROUPS["files"]}
+)
+
+
+def group(name: str) -> Callable[[bytes], None]:
+    """A target that is one of a group's."""
+    targets = [TARGETS[each] for each in GROUPS[name]]
+
+    def target(data: bytes) -> None:
+        if data:
+            targets[data[0] % len(targets)](data[1:])
+
+    return target
