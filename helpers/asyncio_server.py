@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -50,10 +49,14 @@ class AsyncioServer(Server):
         self._listeners = listeners
         self._tls = tls
         self._free = asyncio.Semaphore(max_connections)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._loop_runs = threading.Event()
         self.addresses = [connectable(listener.getsockname()) for listener in listeners]
         super().__init__(handler, listeners[0])
+
+    def _prepare(self) -> None:
+        for listener in self._listeners:
+            self._closing.callback(listener.close)
+        self._loop = asyncio.new_event_loop()
+        self._closing.callback(lambda: self._loop.is_running() or self._loop.close())
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout: float = 10.0) -> T:
         """Run a coroutine on the server's own loop; return or raise what it does.
@@ -67,8 +70,7 @@ class AsyncioServer(Server):
         RuntimeError
             If the server has been stopped.
         """
-        self._loop_runs.wait()
-        if self._stopped or self._loop is None:
+        if self._stopped:
             coroutine.close()
             raise RuntimeError(f"{self!r}: its loop runs no more.")
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
@@ -77,16 +79,9 @@ class AsyncioServer(Server):
         finally:
             future.cancel()
 
-    def stop(self) -> None:
-        """End the server, as every server; and all its listeners."""
-        super().stop()
-        for listener in self._listeners:
-            listener.close()
-
     def _run(self) -> None:
-        with asyncio.Runner() as runner:  # at its end it cancels the tasks that are left
-            self._loop = runner.get_loop()
-            self._loop_runs.set()
+        # At its end the runner cancels the tasks that are left.
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._main())
 
     async def _main(self) -> None:

@@ -31,8 +31,10 @@ from . import lifetimes, recordings
 from .machine import this_machine
 from .own_frames import OwnFrames
 from .packets import OWN_FRAME, RAW, RECORDING, Packets
+from .plain_errors import explained
 from .raw_capture import RawCapture
 from .servers import Server
+from .undisturbed import undisturbed
 
 Target = Server | socket.socket | int | tuple[Any, ...]
 
@@ -139,10 +141,15 @@ class Capture:
 
     def start(self) -> None:
         """Begin to capture. Running a cell again stops what it had started before."""
-        self._running = True
-        if self._tap is not None:
-            self._tap.__enter__()
-        lifetimes.remember(self, self._end, f"capture from {self._source}")
+        try:
+            with explained("a capture"), undisturbed():
+                if self._tap is not None:
+                    self._tap.__enter__()
+                self._running = True
+                lifetimes.remember(self, self._abandon, f"capture from {self._source}")
+        except BaseException:  # an interrupt
+            self._end()
+            raise
 
     def so_far(self) -> Packets:
         """The packets until now, while the capture goes on."""
@@ -168,6 +175,7 @@ class Capture:
         else:
             self._end()  # the block's own error matters more than packets lost
 
+    @undisturbed()
     def _end(self) -> None:
         if not self._running:
             return
@@ -181,6 +189,15 @@ class Capture:
                 recordings.save(self._name, self._packets, Path(folder))
         elif self._name:
             self._play()
+
+    @undisturbed()
+    def _abandon(self) -> None:
+        """The cell runs again, or the kernel ends: nobody asks for these packets any more."""
+        if self._running:
+            self._running = False
+            lifetimes.forget(self)
+            if self._tap is not None:
+                self._tap.abandon()
 
     def _play(self) -> None:
         try:

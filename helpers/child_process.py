@@ -16,6 +16,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from .plain_errors import explained
+from .undisturbed import undisturbed
+
 STOP_SECONDS = 3.0
 
 
@@ -33,21 +36,25 @@ class ChildProcess:
     """
 
     def __init__(self, script: str) -> None:
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
-        try:
-            self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-I", "-W", "ignore::DeprecationWarning"),
-                    str(Path(__file__).with_name(f"{script}.py")),
-                ],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._said,
-                start_new_session=True,  # an interrupt of the notebook does not reach it
-            )
-        except BaseException:
-            self._said.close()
-            raise
+        with explained("a process of the course's own"):
+            self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
+            try:
+                with undisturbed():
+                    self.process = subprocess.Popen(
+                        [
+                            *(sys.executable, "-I", "-W", "ignore::DeprecationWarning"),
+                            str(Path(__file__).with_name(f"{script}.py")),
+                        ],
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        stderr=self._said,
+                        start_new_session=True,  # an interrupt of the notebook does not reach it
+                    )
+            except BaseException:
+                if hasattr(self, "process"):  # started, and then interrupted
+                    self.stop()
+                self._said.close()
+                raise
 
     def tell(self, **order: Any) -> None:
         """Send one line. `Ended` if nobody reads it any more."""
@@ -91,6 +98,7 @@ class ChildProcess:
             self.process.stdin.close()
             self.process.wait(seconds)
 
+    @undisturbed()
     def stop(self) -> str:
         """End it, and what it has started; return what it said. May be called again."""
         process = self.process

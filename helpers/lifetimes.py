@@ -8,6 +8,7 @@ the kernel's exit ends the rest.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,9 +52,13 @@ def running() -> list[Running]:
 
 @atexit.register
 def stop_all() -> None:
-    """End everything that still runs."""
-    for old in running():
-        old.stop()
+    """End everything that still runs, the newest first: it may need what was there before.
+
+    What one of them raises keeps none of the others from its end.
+    """
+    with contextlib.ExitStack() as stack:
+        for old in running():
+            stack.callback(old.stop)
 
 
 def this_cell() -> tuple[str | None, str | None]:

@@ -37,6 +37,8 @@ from .link_relays import (
     Relay,
 )
 from .network_wires import Wire
+from .plain_errors import explained
+from .undisturbed import undisturbed
 from .wire import NAMES, Parameters
 from .wire_records import Records
 
@@ -105,13 +107,20 @@ class Link(Wire):
         self.protocol = protocol
         self.to = to
         relay = _StreamRelay if protocol == "tcp" else DatagramRelay
-        self._relay: Relay = relay(to, start, memory, seed)
+        with explained(f"a link to {_text(to)}"):
+            self._relay: Relay = relay(to, start, memory, seed)
         self.address = self._relay.address
         self._running = True
         super().__init__(self._relay, 0, ("client", "server"), start, memory)
-        self._relay.start()
-        lifetimes.remember(self, self.stop, repr(self))
+        try:
+            with undisturbed():
+                self._relay.start()
+                lifetimes.remember(self, self.stop, repr(self))
+        except BaseException:  # an interrupt
+            self.stop()
+            raise
 
+    @undisturbed()
     def stop(self) -> None:
         """End the link: within a second no thread and no socket of it is left.
 

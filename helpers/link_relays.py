@@ -86,28 +86,40 @@ class Relay:
         self._origin = time.time_ns() - time.monotonic_ns()
         for lane in self._lanes:
             self._set(lane, parameters)
-        self._socket = socket.socket(self._family, self.kind)
-        self._socket.bind(("::1" if ":" in to[0] else "127.0.0.1", 0))
-        self._socket.setblocking(False)
-        self.address: Address = self._socket.getsockname()[:2]
+        with contextlib.ExitStack() as undo:  # if no descriptor is left for all of them
+            self._socket = undo.enter_context(socket.socket(self._family, self.kind))
+            self._socket.bind(("::1" if ":" in to[0] else "127.0.0.1", 0))
+            self._socket.setblocking(False)
+            self.address: Address = self._socket.getsockname()[:2]
+            self._waker, self._wakened = map(undo.enter_context, socket.socketpair())
+            for end in (self._waker, self._wakened):
+                end.setblocking(False)
+            self._selector = selectors.DefaultSelector()
+            undo.pop_all()
         self._changes: deque[tuple[dict[int, Parameters], threading.Event]] = deque()
         self._stopping = threading.Event()
-        self._waker, self._wakened = socket.socketpair()
-        for end in (self._waker, self._wakened):
-            end.setblocking(False)
-        self._selector = selectors.DefaultSelector()
         self._selector.register(self._wakened, READ, self._wakened_up)
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system has no more threads
+            self._close_everything()
+            raise
 
     def stop(self) -> None:
         """End the thread, and close every socket."""
         self._stopping.set()
         self._wake()
         self._thread.join(STOP_SECONDS)
+
+    def _close_everything(self) -> None:
+        self._close_all()
+        self._selector.close()
+        for sock in (self._socket, self._waker, self._wakened):
+            sock.close()
 
     def check(self, parameters: Parameters) -> None:
         """Raise ValueError if this relay cannot do what is asked for."""
@@ -138,10 +150,7 @@ class Relay:
                 for key, events in _wait(self._selector, seconds):
                     key.data(events)
         finally:
-            self._close_all()
-            self._selector.close()
-            for sock in (self._socket, self._waker, self._wakened):
-                sock.close()
+            self._close_everything()
 
     def _deliver(self) -> float | None:
         """Hand over what is due. Gives the seconds until there is more to do."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 import sys
+import time
 from dataclasses import dataclass
 
 LINUX = sys.platform == "linux"
@@ -63,13 +64,19 @@ def read_looped_frames(sock: socket.socket) -> list[LoopedFrame]:
     # A socket with a timeout would wait for it, even with MSG_DONTWAIT: Python asks poll(2)
     # first. A second Python socket on the same descriptor has no timeout.
     alias = socket.socket(sock.family, sock.type, sock.proto, fileno=sock.fileno())
-    frames = []
+    if alias.gettimeout() is not None:  # socket.setdefaulttimeout() holds for it, too
+        # Either way the descriptor, which is shared, waits or does not wait as it did before.
+        alias.settimeout(None if sock.gettimeout() is None else 0.0)
+    frames: list[LoopedFrame] = []
+    begun = time.time_ns()
     try:
-        while True:
+        # Who sends without a pause must not keep us for ever.
+        while not frames or frames[-1].time_ns <= begun:
             data, ancillary, _, _ = alias.recvmsg(70_000, 512, MSG_ERRQUEUE | socket.MSG_DONTWAIT)
             frame = _looped_frame(data, ancillary)
             if frame is not None:
                 frames.append(frame)
+        return frames
     except BlockingIOError:
         return frames
     finally:

@@ -26,6 +26,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from .plain_errors import explained
 from .server_threads import Server
 
 POLITE_SECONDS = 0.3  # for a loop to end by itself before its listener is ended
@@ -70,8 +71,10 @@ def serve_loop(
         )
     if listener is None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, 0), family=family, backlog=128)
-    return LoopServer(function, arguments, listener).start()
+        with explained(f"a server on {host}"):
+            listener = socket.create_server((host, 0), family=family, backlog=128)
+    with explained("an event loop's server"):
+        return LoopServer(function, arguments, listener).start()
 
 
 class LoopServer(Server):

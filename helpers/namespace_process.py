@@ -14,11 +14,22 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
+
+from .undisturbed import undisturbed
 
 START_SECONDS = 20.0
 STOP_SECONDS = 2.0
 MAX_MESSAGE = 1 << 17
+# Isolated (-I), so that nothing of the learner's environment gets in; but with this very copy of
+# the course, whether it is installed or not.
+_PROGRAM = """
+import runpy, sys
+sys.path.insert(0, sys.argv.pop(1))
+runpy.run_module("helpers.namespaces", run_name="__main__", alter_sys=True)
+"""
+_COURSE = str(Path(__file__).parents[1])
 
 
 class NamespaceProcess:
@@ -48,14 +59,17 @@ class NamespaceProcess:
         try:
             # A new process, not a fork: a user namespace needs one that has a single thread.
             # A new session: an interrupt of the notebook must not reach it.
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "helpers.namespaces", *map(str, given)],
-                pass_fds=given,
-                stdin=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
+            with undisturbed():
+                self._process = subprocess.Popen(
+                    [sys.executable, "-I", "-c", _PROGRAM, _COURSE, *map(str, given)],
+                    pass_fds=given,
+                    stdin=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                )
         except BaseException:
+            if hasattr(self, "_process"):  # started, and then interrupted
+                self.stop()
             self._control.close()
             raise
         finally:
@@ -63,8 +77,10 @@ class NamespaceProcess:
             os.close(myself)
         try:
             self._control.settimeout(START_SECONDS)
-            self._control.send(json.dumps(plan).encode())
-            answer = self._control.recv(MAX_MESSAGE)
+            answer = b""
+            with contextlib.suppress(ConnectionError):  # it has ended: its last words say why
+                self._control.send(json.dumps(plan).encode())
+                answer = self._control.recv(MAX_MESSAGE)
             self._control.settimeout(None)
             error = json.loads(answer)["error"] if answer else self._last_words()
             if error:
@@ -82,6 +98,7 @@ class NamespaceProcess:
         """Use other parameters in some directions, which are counted from 0."""
         self._ask({"change": parameters})
 
+    @undisturbed()
     def stop(self) -> None:
         """End the process, and with it the hosts. May be called again."""
         with contextlib.suppress(OSError):  # closed already, or gone at the other end

@@ -1,6 +1,6 @@
 """The process that holds private hosts, and carries the frames between them.
 
-`helpers.network` starts it: `python -I -m helpers.namespaces CONTROL MEMORY PARENT`. Each
+`helpers.network` starts it with the descriptors CONTROL, MEMORY and PARENT. Each
 host is a network namespace (network_namespaces(7)); a veth pair (veth(4)) leads from its
 interface to the wire's own namespace, where packet sockets take and give frames. An
 ordinary user needs a user namespace around it all (user_namespaces(7)).

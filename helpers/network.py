@@ -36,6 +36,7 @@ from .raw_capture import RawCapture
 from .server_threads import DatagramServer, Server
 from .servers import serve_tcp
 from .topology import HostPlan, plan_hosts
+from .undisturbed import undisturbed
 from .wire import NAMES, Parameters
 from .wire_records import Records
 
@@ -108,16 +109,21 @@ class Network:
         mtus = _mtus(mtu, len(wires))
         start = _parameters(parameters)
         self._servers: list[Server] = []
-        self._process, self._memory = _start(
-            _message(plans, wires, mtus, start, seed, autoconf, by_program), 2 * len(wires)
-        )
-        self._running = True
-        self.hosts = {name: Host(self, name, plan) for name, plan in plans.items()}
-        self.wires = tuple(
-            Wire(self._process, number, ends, start, self._memory)
-            for number, ends in enumerate(wires)
-        )
-        lifetimes.remember(self, self.stop, f"private network of {', '.join(names)}")
+        self._running = False
+        message = _message(plans, wires, mtus, start, seed, autoconf, by_program)
+        try:
+            with undisturbed():
+                self._process, self._memory = _start(message, 2 * len(wires))
+                self.hosts = {name: Host(self, name, plan) for name, plan in plans.items()}
+                self.wires = tuple(
+                    Wire(self._process, number, ends, start, self._memory)
+                    for number, ends in enumerate(wires)
+                )
+                self._running = True
+                lifetimes.remember(self, self.stop, f"private network of {', '.join(names)}")
+        except BaseException:  # an interrupt, too
+            self.stop()
+            raise
 
     @classmethod
     def chain(cls, *names: str, **options: Any) -> Self:
@@ -136,6 +142,7 @@ class Network:
             raise AttributeError  # __getattr__ says it
         return self.wires[0]
 
+    @undisturbed()
     def stop(self) -> None:
         """End the servers of the hosts, the hosts, and the wires. May be called again.
 

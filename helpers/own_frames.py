@@ -55,11 +55,15 @@ class OwnFrames:
 
     def __enter__(self) -> OwnFrames:
         self._epoll = select.epoll()
-        self._wakened, self._waker = os.pipe()
-        self._epoll.register(self._wakened, select.EPOLLIN)
         try:
+            self._wakened, self._waker = os.pipe()
+        except OSError:  # no descriptor is left
+            self._epoll.close()
+            raise
+        try:
+            self._epoll.register(self._wakened, select.EPOLLIN)
             self._begin_watching()
-        except RuntimeError:
+        except BaseException:
             self._close_descriptors()
             raise
         self._thread = threading.Thread(target=self._drain_forever, name="own frames", daemon=True)
@@ -76,6 +80,10 @@ class OwnFrames:
             for watched in list(self._watched.values()):
                 self._release(watched)
         self._close_descriptors()
+
+    def abandon(self) -> None:
+        """End at once."""
+        self.__exit__()
 
     def packets(self) -> list[Packet]:
         """What has been seen so far, oldest first."""
@@ -249,13 +257,16 @@ class _Watched:
 
 def tcp_payload_length(frame: bytes) -> int:
     """Bytes of data in an Ethernet frame that holds TCP over IPv4 or IPv6; else 0."""
-    if frame[12:14] == b"\x08\x00" and frame[23] == socket.IPPROTO_TCP:
+    is_tcp = bytes([socket.IPPROTO_TCP])
+    if frame[12:14] == b"\x08\x00" and frame[23:24] == is_tcp:
         tcp = 14 + (frame[14] & 0x0F) * 4
-    elif frame[12:14] == b"\x86\xdd" and frame[20] == socket.IPPROTO_TCP:
+    elif frame[12:14] == b"\x86\xdd" and frame[20:21] == is_tcp:
         tcp = 54
     else:
         return 0
-    return len(frame) - tcp - (frame[tcp + 12] >> 4) * 4
+    if len(frame) <= tcp + 12:  # cut short
+        return 0
+    return max(0, len(frame) - tcp - (frame[tcp + 12] >> 4) * 4)
 
 
 def _bytes_sent(sock: socket.socket) -> tuple[int, int]:

@@ -115,7 +115,7 @@ def _row(number: int, packet: Packet, first: Packet) -> tuple[str, ...]:
     layers = packet.scapy
     ip = layers.getlayer("IP") or layers.getlayer("IPv6") or layers
     transport = layers["TCP"] if layers.haslayer("TCP") else layers.getlayer("UDP")
-    ends = [str(ip.src), str(ip.dst)]
+    ends = [str(getattr(ip, end, "")) for end in ("src", "dst")]  # "": it was cut short
     if transport is not None:
         ends = [
             f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -10,12 +10,15 @@ nothing here dissects until `packet.scapy` is asked for.
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from .plain_errors import replace_file
 
 # How a packet came to be seen. Every picture says which of these it is.
 RAW = "raw"  # copied by the kernel as it went by
@@ -52,8 +55,14 @@ class Packet:
 
     @cached_property
     def scapy(self) -> Any:
-        """The packet dissected by scapy: a `scapy.layers.l2.Ether`."""
-        return scapy_ether()(self.data)
+        """The packet dissected by scapy: a `scapy.layers.l2.Ether`; `Raw` if it is too short."""
+        ether = scapy_ether()
+        try:
+            return ether(self.data)
+        except Exception:  # scapy raises anything at all on malformed bytes
+            from scapy.packet import Raw
+
+            return Raw(self.data)
 
     def show(self) -> None:
         """Print every field, layer by layer, as scapy sees it."""
@@ -84,17 +93,20 @@ class Packets(list[Packet]):
     def save(self, path: str | Path) -> Path:
         """Write a pcap file with nanosecond times, for Wireshark, tshark or tcpdump.
 
-        Returns the path. An existing file is replaced.
+        Returns the path. An existing file is replaced. Raises OSError, and leaves that file as
+        it was, if the new one cannot be written: the disk is full, say.
         """
         scapy_ether()  # quietens scapy, whichever part of it is imported first
         from scapy.utils import PcapWriter
 
         path = Path(path)
-        with PcapWriter(str(path), linktype=1, nano=True) as writer:
-            writer.write_header(None)
-            for packet in self:
-                seconds, nanoseconds = divmod(packet.time_ns, 1_000_000_000)
-                writer.write_packet(packet.data, sec=seconds, usec=nanoseconds)
+        file = io.BytesIO()
+        writer = PcapWriter(file, linktype=1, nano=True)
+        writer.write_header(None)
+        for packet in self:
+            seconds, nanoseconds = divmod(packet.time_ns, 1_000_000_000)
+            writer.write_packet(packet.data, sec=seconds, usec=nanoseconds)
+        replace_file(path, file.getvalue())
         return path
 
     def _repr_html_(self) -> str:

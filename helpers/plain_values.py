@@ -12,10 +12,14 @@ from __future__ import annotations
 import base64
 import builtins
 import importlib
+import pkgutil
+import reprlib
 import socket
 import ssl
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from .packets import RECORDING, Packet, Packets
@@ -61,31 +65,55 @@ def pack(value: Any) -> Any:
     raise TypeError(f"A recording cannot keep a {type(value).__name__}: {value!r}.")
 
 
+class Damaged(ValueError):
+    """This is not what `pack` gives. Nothing of it was used."""
+
+
 def unpack(packed: Any, note: str = "") -> Any:
-    """The value again. With a note: lists, packets and measurements carry it."""
+    """The value again. With a note: lists, packets and measurements carry it.
+
+    Raises
+    ------
+    Damaged
+        If it is anything else than what `pack` gives: a ValueError.
+    """
+    try:
+        return _unpacked(packed, note)
+    except Damaged:
+        raise
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Damaged(f"Here something else is kept than a value: {error}.") from error
+
+
+def _unpacked(packed: Any, note: str) -> Any:
     match packed:
+        case None | bool() | str() | int() | float():
+            return packed
         case list():
-            parts = [unpack(part, note) for part in packed]
+            parts = [_unpacked(part, note) for part in packed]
             return Noted(parts, note=note) if note else parts
-        case {"bytes": text}:
-            return base64.b64decode(text)
-        case {"packets": frames}:
-            return Packets((_packet(frame) for frame in frames), source=RECORDING, note=note)
-        case {"packet": frame}:
+        case {"bytes": str(text), **rest} if not rest:
+            return base64.b64decode(text, validate=True)
+        case {"packets": list(frames), **rest} if not rest:
+            return Packets([_packet(frame) for frame in frames], source=RECORDING, note=note)
+        case {"packet": frame, **rest} if not rest:
             return _packet(frame)
-        case {"dict": pairs}:
-            return {unpack(key): unpack(kept, note) for key, kept in pairs}
-        case {"tuple": parts}:
-            return tuple(unpack(part, note) for part in parts)
-        case {"error": name, "with": parts}:
-            return _error_type(name)(*(unpack(part) for part in parts))
-        case {"as": kind, "of": members}:
-            return _record(kind, [unpack(member, note) for member in members], note)
-    return packed
+        case {"dict": list(pairs), **rest} if not rest:
+            return {_unpacked(key, ""): _unpacked(kept, note) for key, kept in pairs}
+        case {"tuple": list(parts), **rest} if not rest:
+            return tuple(_unpacked(part, note) for part in parts)
+        case {"error": str(name), "with": list(parts), **rest} if not rest:
+            return _error_type(name)(*(_unpacked(part, "") for part in parts))
+        case {"as": str(kind), "of": list(members), **rest} if not rest:
+            return _record(kind, [_unpacked(member, note) for member in members], note)
+    raise Damaged(f"Nothing of the course is kept as {reprlib.repr(packed)}.")
 
 
-def _packet(frame: list[Any]) -> Packet:
-    return Packet(frame[0], base64.b64decode(frame[1]), RECORDING)
+def _packet(frame: Any) -> Packet:
+    match frame:
+        case [int(time_ns), str(data)]:
+            return Packet(time_ns, base64.b64decode(data, validate=True), RECORDING)
+    raise Damaged(f"This is no packet: {reprlib.repr(frame)}.")
 
 
 def _members(value: Any) -> list[Any] | None:
@@ -99,15 +127,25 @@ def _members(value: Any) -> list[Any] | None:
 
 def _record(kind: str, members: list[Any], note: str) -> Any:
     module, _, name = kind.rpartition(".")
-    if module.partition(".")[0] != __package__:
-        raise ValueError(f"A recording holds a {kind}, which is not the course's own.")
-    record: Any = getattr(importlib.import_module(module), name)
+    record: Any = None
+    if module in _modules():
+        record = vars(importlib.import_module(module)).get(name)
+    is_own = isinstance(record, type) and record.__module__ == module
+    if not is_own or not (is_dataclass(record) or hasattr(record, "_fields")):
+        raise Damaged(f"A recording holds a {kind}, which is not a record of the course's own.")
     if hasattr(record, "_fields"):  # a named tuple
         return record(*members)
     known = dict(zip((field.name for field in fields(record)), members, strict=True))
     if note and "note" in known:
         known["note"] = note
     return record(**known)
+
+
+@cache
+def _modules() -> frozenset[str]:
+    """The modules that may be imported to play a recording: those of this folder."""
+    found = pkgutil.iter_modules([str(Path(__file__).parent)], f"{__package__}.")
+    return frozenset(module.name for module in found)
 
 
 def _error_type(name: str) -> type[OSError]:

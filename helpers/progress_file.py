@@ -33,6 +33,10 @@ FILE = "progress.json"
 SECTIONS = ("exercises", "predictions")
 LARGEST = 1 << 20  # bytes: many times what all notebooks can fill
 
+# Of an exercise: tries, hints, passed. Of a prediction: the others.
+_KINDS: dict[str, type] = {"tries": int, "hints": int, "passed": bool, "question": str}
+_KINDS |= {"kind": str, "unit": str, "first": dict, "last": dict}
+
 State = dict[str, Any]
 
 
@@ -67,7 +71,7 @@ class Progress:
             return self._stay_in_memory(f"{self.path} cannot be read ({error.strerror})")
         try:
             state = _checked(json.loads(text))
-        except ValueError:
+        except (ValueError, RecursionError):  # or brackets in brackets in brackets…
             return self._set_aside(self.path)
         if state["version"] > VERSION:
             return self._stay_in_memory(
@@ -159,9 +163,34 @@ def _checked(state: Any) -> State:
         return state
     for section in SECTIONS:
         entries = state.get(section)
-        if not isinstance(entries, dict) or not all(isinstance(e, dict) for e in entries.values()):
+        if not isinstance(entries, dict) or not all(map(_is_entry, entries.values())):
             raise ValueError(f"no {section}")
     return state
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether this is what an exercise or a prediction keeps. What nobody here knows may be
+    anything: a later version may have added it."""
+    if not isinstance(entry, dict):
+        return False
+    for name, value in entry.items():
+        kind = _KINDS.get(name)
+        if kind is not None and type(value) is not kind:
+            return False
+        if kind is int and value < 0:
+            return False
+        if kind is dict and not _is_score(value):
+            return False
+    return True
+
+
+def _is_score(score: dict[str, Any]) -> bool:
+    """Whether this is a guess, and what was measured: numbers, texts, or texts in an order."""
+    return type(score.get("hit", True)) is bool and all(
+        isinstance(part, int | float | str)
+        or (isinstance(part, list) and all(isinstance(text, str) for text in part))
+        for part in (score.get("guess", ""), score.get("measured", ""))
+    )
 
 
 def _further(there: State, here: State) -> State:

@@ -18,6 +18,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
 from . import lifetimes
@@ -29,6 +30,8 @@ Address = tuple[str, int]
 DATAGRAM = 1200  # bytes of QUIC in a datagram, at most (RFC 9000, section 14)
 _ROOM = 1 << 28  # so that flow control never limits what is sent
 _PROTOCOL = "course"
+MAX_CONNECTIONS = 128  # at once; a client that says one word and leaves is kept for a minute
+AT_ONCE = 256  # datagrams read before there is an answer to the first of them
 _SAYS_NO = 5.0  # seconds to wait for a handshake, or for the last message
 
 
@@ -82,38 +85,54 @@ class QuicServer:
             wait = 0.05 if due is None else min(0.05, max(0.0, due - now))
             select.select([self._socket], [], [], wait)
             for data, peer in _datagrams(self._socket):
-                connection = self._connections.get(peer) or self._accept(data)
+                connection = self._connections.pop(peer, None) or self._accept(data)
                 if connection is not None:
-                    self._connections[peer] = connection
-                    connection.receive_datagram(data, peer, now=time.monotonic())
-            for peer, connection in self._connections.items():
-                _go_on(connection, self._socket)
-                self._take_events(peer, connection)
+                    self._connections[peer] = connection  # the one silent for longest comes first
+                    self._guarded(peer, connection.receive_datagram, data, peer, time.monotonic())
+            for peer, connection in [*self._connections.items()]:
+                self._guarded(peer, _go_on, connection, self._socket)
+                if not self._take_events(peer, connection):
+                    self._connections.pop(peer, None)
+
+    def _guarded(self, peer: Any, function: Callable[..., object], *arguments: Any) -> None:
+        """Call it; a connection that raises is forgotten, and the others go on."""
+        try:
+            function(*arguments)
+        except Exception:  # aioquic raises many things where a client's first datagram is garbage
+            self._connections.pop(peer, None)
 
     def _accept(self, data: bytes) -> Any:
         from aioquic.buffer import Buffer
         from aioquic.quic.connection import QuicConnection
         from aioquic.quic.packet import QuicPacketType, pull_quic_header
 
+        if len(data) < DATAGRAM:  # RFC 9000, section 14.1
+            return None
         try:
             header = pull_quic_header(Buffer(data=data), host_cid_length=8)
         except ValueError:
             return None
         if header.packet_type != QuicPacketType.INITIAL:  # the rest of a connection that ended
             return None
+        if len(self._connections) >= MAX_CONNECTIONS:
+            del self._connections[next(iter(self._connections))]
         return QuicConnection(
             configuration=self._configuration,
             original_destination_connection_id=header.destination_cid,
         )
 
-    def _take_events(self, peer: Any, connection: Any) -> None:
-        from aioquic.quic.events import StreamDataReceived
+    def _take_events(self, peer: Any, connection: Any) -> bool:
+        """Note what arrived. False if the connection has ended."""
+        from aioquic.quic.events import ConnectionTerminated, StreamDataReceived
 
         while (event := connection.next_event()) is not None:
+            if isinstance(event, ConnectionTerminated):
+                return False
             if isinstance(event, StreamDataReceived):
                 key = (peer, event.stream_id)
                 total = self._totals[key] = self._totals.get(key, 0) + len(event.data)
                 self.arrived.append((time.perf_counter_ns(), event.stream_id, total))
+        return True
 
 
 class _Client:
@@ -289,9 +308,9 @@ def _go_on(connection: Any, sock: socket.socket) -> None:
 
 
 def _datagrams(sock: socket.socket) -> list[tuple[bytes, Any]]:
-    found = []
+    found: list[tuple[bytes, Any]] = []
     with contextlib.suppress(OSError):  # nothing more; or the echo of a peer that has gone
-        while True:
+        while len(found) < AT_ONCE:
             found.append(sock.recvfrom(65536))
     return found
 

@@ -81,26 +81,36 @@ class RawCapture:
         self._packets: list[Packet] = []
         self._lock = threading.Lock()
         self._lost = 0
+        self._abandoned = False
 
     def __enter__(self) -> RawCapture:
         self._socket = self._make_socket()
-        self._socket.setblocking(False)
-        self._buffer = self._enlarge_buffer()
-        if self._ports:
-            attach_filter(self._socket, self._ports)
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        _wait_for_timestamps()
-        self._socket.bind((self._interface, ETH_P_ALL))
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._relieve, name="raw capture", daemon=True)
-        self._thread.start()
+        try:
+            self._socket.setblocking(False)
+            self._buffer = self._enlarge_buffer()
+            if self._ports:
+                attach_filter(self._socket, self._ports)
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+            _wait_for_timestamps()
+            self._socket.bind((self._interface, ETH_P_ALL))
+            self._ending = threading.Event()
+            self._thread = threading.Thread(target=self._relieve, name="raw capture", daemon=True)
+            self._thread.start()
+        except BaseException:
+            self._socket.close()
+            raise
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self._ending.set()
         self._thread.join()
-        self._drain()
-        self._socket.close()
+        with self._socket:
+            self._drain()
+
+    def abandon(self) -> None:
+        """End at once: what the buffer still holds is nobody's any more."""
+        self._abandoned = True
+        self.__exit__()
 
     def packets(self) -> list[Packet]:
         """What has been captured so far, oldest first."""
@@ -131,13 +141,16 @@ class RawCapture:
     def _drain(self) -> None:
         receive, keep = self._socket.recvmsg, self._packets.append
         with self._lock:
-            while True:
+            begun, came = time.time_ns(), 0
+            # A flood that goes on must not keep us for ever.
+            while came <= begun and not self._abandoned:
                 try:
                     data, ancillary, _, _ = receive(1 << 18, 64)
-                except BlockingIOError:
+                except OSError:  # nothing more; or the interface has gone with its host
                     break
+                came = _stamp(ancillary)
                 if not self._ports or not is_of_others(data, self._ports):
-                    keep(Packet(_stamp(ancillary), data, RAW))
+                    keep(Packet(came, data, RAW))
             counts = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
             self._lost += struct.unpack("@II", counts)[1]  # reading it sets it back to 0
 
@@ -148,12 +161,12 @@ def is_of_others(frame: bytes, ports: Collection[int]) -> bool:
     The kernel's filter lets every ICMP message through: what a message is about stands in
     the packet that it quotes (RFC 792, RFC 4443), too far inside for a simple filter.
     """
-    if frame[12:14] == b"\x08\x00" and frame[23] == socket.IPPROTO_ICMP:
+    if frame[12:14] == b"\x08\x00" and frame[23:24] == bytes([socket.IPPROTO_ICMP]):
         icmp = 14 + (frame[14] & 0x0F) * 4
         quoted = icmp + 8
         is_error = len(frame) > quoted and frame[icmp] in (3, 4, 5, 11, 12)
         place = quoted + (frame[quoted] & 0x0F) * 4 if is_error else 0
-    elif frame[12:14] == b"\x86\xdd" and frame[20] == _ICMPV6:
+    elif frame[12:14] == b"\x86\xdd" and frame[20:21] == bytes([_ICMPV6]):
         is_error = len(frame) > 54 and frame[54] < 128
         place = 62 + 40
     else:

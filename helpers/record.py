@@ -49,6 +49,13 @@ def execute(
     )
     # Otherwise nbclient plays the part of the output widgets, and now and then misses a reply.
     client.widget_registry = {}
+
+    def tell_which(cell: Any, **_: Any) -> None:
+        """As JupyterLab does: by it a cell that runs again is known (`helpers.lifetimes`)."""
+        assert client.kc is not None
+        client.kc.session.metadata = {"cellId": cell.id}
+
+    client.on_cell_start = tell_which
     client.execute(env={**os.environ, **(environment or {})})
 
 

@@ -15,6 +15,8 @@ from __future__ import annotations
 import gzip
 import json
 import platform
+import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,8 +25,10 @@ from typing import Any
 
 from . import plain_values
 from .packets import Packets
+from .plain_errors import replace_file
 
 FOLDER = Path(__file__).with_name("data")
+MOST_BYTES = 100_000_000  # of one recording, unpacked: a small file may hold very many zeros
 ASKED = "COURSE_RECORD"  # set while recording: the folder to write to
 
 
@@ -61,7 +65,7 @@ def save(
     }
     text = json.dumps(kept, separators=(",", ":"), allow_nan=False)
     # No time of its own in the file: the same recording is the same bytes.
-    _path(name, folder).write_bytes(gzip.compress(text.encode(), mtime=0))
+    replace_file(_path(name, folder), gzip.compress(text.encode(), mtime=0))
 
 
 def load(
@@ -76,6 +80,8 @@ def load(
     ------
     LookupError
         If there is none. The message says which there are.
+    Damaged
+        If the file is not what `save` writes: a ValueError.
     """
     kept = _takes(name, folder or FOLDER)
     take = kept.get(key_of(parameters))
@@ -91,7 +97,10 @@ def load(
         f"A recording of this cell, {made}{f', with {told}' if told else ''}: real, but not "
         "yours. Times, ports and sequence numbers differ from run to run."
     )
-    return Recording(plain_values.unpack(take["value"], note), note)
+    try:
+        return Recording(plain_values.unpack(take["value"], note), note)
+    except plain_values.Damaged as error:
+        raise plain_values.Damaged(f"The recording {name!r} is damaged. {error}") from error
 
 
 def names(folder: Path | None = None) -> list[str]:
@@ -118,12 +127,38 @@ _SUFFIX = ".json.gz"
 
 
 def _path(name: str, folder: Path) -> Path:
+    if not re.fullmatch(r"[\w-]+", name):
+        raise ValueError(f"A recording is called by letters, digits and dashes, not {name!r}.")
     return folder / f"{name}{_SUFFIX}"
 
 
 def _takes(name: str, folder: Path) -> dict[str, Any]:
     path = _path(name, folder)
-    return json.loads(gzip.decompress(path.read_bytes())) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        with gzip.open(path) as file:
+            text = file.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise ValueError("it is too large")
+        kept = json.loads(text)
+        if not isinstance(kept, dict) or not all(map(_is_take, kept.items())):
+            raise ValueError("it holds no takes")
+    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile, RecursionError) as error:
+        raise plain_values.Damaged(f"The recording {path.name} is damaged: {error}.") from error
+    return kept
+
+
+def _is_take(item: tuple[str, Any]) -> bool:
+    """Whether this is a recording with its parameters, as JSON, for its key."""
+    key, take = item
+    return (
+        isinstance(take, dict)
+        and take.keys() == {"recorded", "system", "value"}
+        and isinstance(take["recorded"], str)
+        and isinstance(take["system"], str)
+        and isinstance(json.loads(key), dict)
+    )
 
 
 def key_of(parameters: Mapping[str, object] | None) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from . import lifetimes
+from .undisturbed import undisturbed
 
 STOP_SECONDS = 1.0
 KEPT_ERRORS = 100
@@ -58,7 +59,14 @@ class Server:
         self._stopping = threading.Event()
         self._stopped = False
         self.paths: list[str] = []
-        self._waker, self._wakened = socket.socketpair()
+        self._closing = contextlib.ExitStack()
+        self._closing.callback(sock.close)
+        try:
+            self._waker, self._wakened = map(self._closing.enter_context, socket.socketpair())
+            self._prepare()
+        except BaseException:  # no descriptor is left, most likely
+            self._closing.close()
+            raise
         self._waker.setblocking(False)
         self._thread = threading.Thread(target=self._run, name=f"{self.name} server", daemon=True)
 
@@ -68,6 +76,7 @@ class Server:
         with self._lock:
             return list(self._connections)
 
+    @undisturbed()
     def stop(self) -> None:
         """End the server: within a second no thread, connection or socket of it is left.
 
@@ -87,8 +96,9 @@ class Server:
         self._end_connections()
         threads = [self._thread, *self._workers]
         lingering = [thread for thread in threads if not _joined(thread, deadline)]
-        for sock in (*self.connections, self.socket, self._waker, self._wakened):
+        for sock in self.connections:
             sock.close()
+        self._closing.close()
         for path in self.paths:
             shutil.rmtree(path) if os.path.isdir(path) else Path(path).unlink(missing_ok=True)
         lifetimes.forget(self)
@@ -115,13 +125,24 @@ class Server:
 
     # What the kinds of server have in common.
 
+    def _prepare(self) -> None:
+        """Take the descriptors that the thread will need: where there are none, nothing starts."""
+
     def _run(self) -> None:
         raise NotImplementedError
 
     def start(self) -> Self:
         """Start the thread; done already for what the `serve_` functions return."""
-        self._thread.start()
-        lifetimes.remember(self, self.stop, repr(self))
+        try:
+            with undisturbed():
+                self._thread.start()
+                lifetimes.remember(self, self.stop, repr(self))
+        except RuntimeError:  # the system has no more threads
+            self._closing.close()
+            raise
+        except BaseException:  # an interrupt
+            self.stop()
+            raise
         return self
 
     def _end_connections(self) -> None:
@@ -169,18 +190,22 @@ class StreamServer(Server):
             self.kind = "Unix"
         super().__init__(handler, listener)
 
+    def _prepare(self) -> None:
+        self._full, self._free = (
+            self._closing.enter_context(selectors.DefaultSelector()) for _ in range(2)
+        )
+        self._full.register(self._wakened, selectors.EVENT_READ)
+        self._free.register(self._wakened, selectors.EVENT_READ)
+        self._free.register(self.socket, selectors.EVENT_READ)
+
     def _run(self) -> None:
-        with selectors.DefaultSelector() as full, selectors.DefaultSelector() as free:
-            full.register(self._wakened, selectors.EVENT_READ)
-            free.register(self._wakened, selectors.EVENT_READ)
-            free.register(self.socket, selectors.EVENT_READ)
-            while not self._stopping.is_set():
-                at_bound = len(self.connections) >= self.max_connections
-                for key, _ in (full if at_bound else free).select():
-                    if key.fileobj is self.socket:
-                        self._accept()
-                    else:
-                        self._wakened.recv(4096)
+        while not self._stopping.is_set():
+            at_bound = len(self.connections) >= self.max_connections
+            for key, _ in (self._full if at_bound else self._free).select():
+                if key.fileobj is self.socket:
+                    self._accept()
+                else:
+                    self._wakened.recv(4096)
 
     def _accept(self) -> None:
         try:
@@ -197,8 +222,16 @@ class StreamServer(Server):
         )
         with self._lock:
             self._connections.add(conn)
+        try:
+            worker.start()
+        except RuntimeError as error:  # the system has no more threads: this client has to go
+            self._keep_error(error)
+            with self._lock:
+                self._connections.remove(conn)
+            conn.close()
+            self._stopping.wait(0.05)
+            return
         self._workers = [*filter(threading.Thread.is_alive, self._workers), worker]
-        worker.start()
 
     def _serve(self, conn: socket.socket) -> None:
         try:
@@ -222,22 +255,27 @@ class DatagramServer(Server):
         super().__init__(handler, sock)
         self._connections.add(sock)
 
+    def _prepare(self) -> None:
+        self._selector = self._closing.enter_context(selectors.DefaultSelector())
+        self._selector.register(self.socket, selectors.EVENT_READ)
+        self._selector.register(self._wakened, selectors.EVENT_READ)
+
     def _run(self) -> None:
         failures = 0
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.socket, selectors.EVENT_READ)
-            selector.register(self._wakened, selectors.EVENT_READ)
-            while selector.select() and not self._stopping.is_set():
-                try:
-                    self.handler(self.socket)
-                    failures = 0
-                except BaseException as error:
-                    # stop() may wake a handler inside recvfrom(), which then has no address.
-                    if not self._stopping.is_set():
-                        self._keep_error(error)
-                    failures += 1
-                    if failures > 1:
-                        self._drop_one()
+        while not self._stopping.is_set():  # a handler may have stopped its own server
+            self._selector.select()
+            if self._stopping.is_set():
+                return
+            try:
+                self.handler(self.socket)
+                failures = 0
+            except BaseException as error:
+                # stop() may wake a handler inside recvfrom(), which then has no address.
+                if not self._stopping.is_set():
+                    self._keep_error(error)
+                failures += 1
+                if failures > 1:
+                    self._drop_one()
 
     def _drop_one(self) -> None:
         """Throw away the waiting datagram.

@@ -18,6 +18,7 @@ when it is no longer needed. Running a cell again stops what that cell had start
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .asyncio_server import AsyncHandler, AsyncioServer
+from .plain_errors import explained
 from .server_threads import DatagramServer, Server, StreamServer
 
 if TYPE_CHECKING:
@@ -81,13 +83,17 @@ def serve_tcp(
     Raises
     ------
     OSError
-        If the address cannot be bound.
+        If the address cannot be bound, or there is no descriptor left; with a sentence that says
+        what to do.
+    RuntimeError
+        If the system has no more threads.
     TypeError, ValueError
         If the handler cannot be called, or a number makes no sense.
     """
-    if listener is None:
-        listener = _listen(host, port, backlog)
-    return StreamServer(handler, listener, max_connections).start()
+    with explained(_what(host, port)):
+        if listener is None:
+            listener = _listen(host, port, backlog)
+        return StreamServer(handler, listener, max_connections).start()
 
 
 def serve_unix(
@@ -106,20 +112,19 @@ def serve_unix(
     """
     if not hasattr(socket, "AF_UNIX"):
         raise OSError("This platform's Python has no Unix sockets (AF_UNIX).")
-    folder = None if path else tempfile.mkdtemp(prefix="course-")
-    path = str(path or Path(str(folder), "server.sock"))
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
+    with explained("a server on a Unix socket"), contextlib.ExitStack() as undo:
+        folder = None if path else tempfile.mkdtemp(prefix="course-")
+        undo.callback(shutil.rmtree, folder or "", ignore_errors=True)
+        path = str(path or Path(str(folder), "server.sock"))
+        listener = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         listener.bind(path)
+        undo.callback(Path(path).unlink, missing_ok=True)
         listener.listen(backlog)
-    except OSError:
-        listener.close()
-        if folder:
-            shutil.rmtree(folder)
-        raise
-    server = StreamServer(handler, listener, max_connections)
-    server.paths = [folder or path]
-    return server.start()
+        server = StreamServer(handler, listener, max_connections)
+        server.paths = [folder or path]
+        server.start()
+        undo.pop_all()
+        return server
 
 
 def serve_udp(
@@ -139,13 +144,14 @@ def serve_udp(
     One thread handles all datagrams, in the order in which they arrive. Parameters,
     result and errors as for `serve_tcp`.
     """
-    sock = socket.socket(_family(host), socket.SOCK_DGRAM)
-    try:
-        sock.bind((host, port))
-    except BaseException:
-        sock.close()
-        raise
-    return DatagramServer(handler, sock).start()
+    with explained(_what(host, port)):
+        sock = socket.socket(_family(host), socket.SOCK_DGRAM)
+        try:
+            sock.bind((host, port))
+        except BaseException:
+            sock.close()
+            raise
+        return DatagramServer(handler, sock).start()
 
 
 def serve_asyncio(
@@ -171,11 +177,10 @@ def serve_asyncio(
     tls : ssl.SSLContext, optional
         Speak TLS, with this context of a server. Who fails in the handshake is dropped.
     """
-    if listener is not None:
-        listeners = [listener]
-    else:
-        listeners = _listen_on([host] if isinstance(host, str) else list(host), port, backlog)
-    return AsyncioServer(handler, listeners, max_connections, tls).start()
+    hosts = [host] if isinstance(host, str) else list(host)
+    with explained(_what(", ".join(hosts), port)):
+        listeners = [listener] if listener else _listen_on(hosts, port, backlog)
+        return AsyncioServer(handler, listeners, max_connections, tls).start()
 
 
 def echo(conn: socket.socket) -> None:
@@ -196,6 +201,10 @@ def discard(conn: socket.socket) -> None:
     flags = socket.MSG_WAITALL if type(conn) is socket.socket else 0
     while conn.recv_into(buffer, 0, flags):
         pass
+
+
+def _what(host: str, port: int) -> str:
+    return f"a server on {host}, port {port or 'any'}"
 
 
 def _listen(host: str, port: int, backlog: int) -> socket.socket:

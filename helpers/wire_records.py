@@ -142,6 +142,7 @@ class Records:
         return [
             Drop(at, self._direction, REASONS[reason], length)
             for at, length, reason in self._drops.read()
+            if reason < len(REASONS)
         ]
 
     def queue_lengths(self) -> list[QueueLength]:

@@ -11,6 +11,20 @@ import pytest
 os.environ.setdefault("COURSE_PROGRESS", "off")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="also what takes minutes: the notebooks' cells again and in another order, fuzzing",
+    )
+
+
+@pytest.fixture(scope="session")
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """Whether the tests are to take their time."""
+    return bool(request.config.getoption("--thorough"))
+
+
 @pytest.fixture(params=["127.0.0.1", "::1"])
 def host(request: pytest.FixtureRequest) -> str:
     """Loopback, over IPv4 and, where the machine has it, over IPv6."""

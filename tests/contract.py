@@ -6,9 +6,11 @@ after the last: they tell what ran in that kernel, and what was left of it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import tempfile
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,6 +18,8 @@ from statistics import median
 from typing import Any
 
 import nbformat
+import psutil
+from sections import SETUP, Section, sections
 
 from helpers.capture import CHOICE
 from helpers.packets import RECORDING
@@ -23,12 +27,38 @@ from helpers.record import execute
 
 MOST_LINES = 25
 
-# Both run in the notebook's kernel. Connections of the kernel itself are there before.
+# Both run in the notebook's kernel. What the kernel itself holds is there before.
 BEFORE = """
-import psutil as _psutil, threading as _threading
+import gc as _gc, json as _json, os as _os, tempfile as _tempfile, threading as _threading
+from pathlib import Path as _Path
+import psutil as _psutil
 _process = _psutil.Process()
-_sockets_before = {(c.laddr, c.raddr) for c in _process.net_connections("all") if c.laddr}
-_threads_before = set(_threading.enumerate())
+
+def _links(pattern):
+    found = set()
+    for link in _Path("/proc/self").glob(pattern):
+        try:
+            found.add((link.name, _os.readlink(link)))
+        except OSError:
+            pass  # the descriptor by which the folder was read
+    return found
+
+def _look():
+    folders = {_Path.cwd(), _Path.home(), _Path(_tempfile.gettempdir())}
+    return {
+        "threads": set(_threading.enumerate()),
+        "sockets": {(c.laddr, c.raddr) for c in _process.net_connections("all")
+                    if c.laddr and c.status != "TIME_WAIT"},
+        "children": set(_process.children(recursive=True)),
+        # matplotlib keeps the fonts open that it has used; IPython writes its history.
+        "descriptors": {link for link in _links("fd/*")
+                        if not link[1].endswith((".ttf", ".sqlite-journal"))},
+        "namespaces": _links("task/*/ns/*"),
+        "files": {path for folder in folders for path in folder.iterdir()
+                  if folder != _Path.home() or not path.name.startswith(".")},
+    }
+
+_before = _look()
 """
 # A machine that is not Linux, as far as that can be had on Linux: what is imported before is
 # left alone. Set where the tests are to run with recordings only.
@@ -46,49 +76,110 @@ for _module, _names in {
 sys.platform = "darwin"
 """
 AFTER = """
-import gc as _gc, json as _json
+import zmq.utils.garbage as _outputs
+_outputs.gc.stop()  # the kernel's own: a thread and a context for large outputs
 from helpers import lifetimes as _lifetimes
 _gc.collect()
-_left = {
-    (c.laddr, c.raddr)
-    for c in _process.net_connections("all")
-    if c.laddr and c.status != "TIME_WAIT"
-}
+_now = _look()
 print(_json.dumps({
     "history": _lifetimes.history,
     "running": [thing.description for thing in _lifetimes.running()],
-    "threads": [thread.name for thread in set(_threading.enumerate()) - _threads_before
-                # pyzmq starts one of its own for large outputs.
-                if not type(thread).__module__.startswith("zmq.")],
-    "sockets": [str(s) for s in _left - _sockets_before],
-    "children": [str(child) for child in _process.children()],
+    **{what: sorted(map(str, _now[what] - _before[what])) for what in _now},
 }))
 """
+# For a second and a third run of the cells, in the same kernel. Names that begin with an
+# underscore are ours, or IPython's.
+KEEP = "_all_names = dict(globals())"
+FORGET = """
+for _name in [*globals()]:
+    if not _name.startswith("_") and _name not in ("In", "Out", "get_ipython", "exit", "quit"):
+        del globals()[_name]
+"""
+RECALL = "globals().update({name: _all_names[name] for name in %r if name in _all_names})"
+FORGET_ALL = "del _all_names, _name"
+LEFT = ("running", "threads", "sockets", "children", "descriptors", "namespaces", "files")
 
 
 @dataclass
 class Run:
-    """A notebook as it was executed, and what its kernel said of itself afterwards."""
+    """A notebook as it was executed, and what its kernel said of itself afterwards.
+
+    `again` are the cells of the further runs, in the order in which they ran.
+    """
 
     notebook: Any
+    again: list[Any] = field(default_factory=list)
     history: list[str] = field(default_factory=list)
     running: list[str] = field(default_factory=list)
     threads: list[str] = field(default_factory=list)
     sockets: list[str] = field(default_factory=list)
     children: list[str] = field(default_factory=list)
+    descriptors: list[str] = field(default_factory=list)
+    namespaces: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
 
 
-def run(notebook: Any, folder: Path, environment: dict[str, str] | None = None) -> Run:
-    """Execute a copy of the notebook in a fresh kernel, in `folder`."""
-    copy = nbformat.from_dict(json.loads(json.dumps(notebook)))
+def run(
+    notebook: Any,
+    folder: Path,
+    environment: dict[str, str] | None = None,
+    *,
+    thoroughly: bool = False,
+) -> Run:
+    """Execute a copy of the notebook in a fresh kernel, in `folder`.
+
+    `thoroughly`: afterwards, in the same kernel, all cells once more; then each section alone,
+    the last one first, after the setup cell and the sections that it says it needs.
+    """
+    executed = _copy(notebook)
+    cells = executed.cells
+    again = [*_copy(notebook).cells, *_each_section(_copy(notebook))] if thoroughly else []
     elsewhere = os.environ.get(CHOICE) == RECORDING
     before = ELSEWHERE + BEFORE if elsewhere else BEFORE
-    copy.cells.insert(0, nbformat.v4.new_code_cell(before))
-    copy.cells.append(nbformat.v4.new_code_cell(AFTER))
-    execute(copy, folder, environment, go_on=True)
-    told = json.loads(copy.cells[-1].outputs[0]["text"])
-    del copy.cells[0], copy.cells[-1]
-    return Run(copy, **told)
+    new = nbformat.v4.new_code_cell
+    executed.cells = [new(before), *cells, *again, new(AFTER)]
+    with tempfile.TemporaryDirectory(prefix="course-test-") as temporary:
+        execute(executed, folder, {**(environment or {}), "TMPDIR": temporary}, go_on=True)
+        told = json.loads(executed.cells[-1].outputs[0]["text"])
+        # What has left the family, but not the machine.
+        told["children"] += [str(process) for process in started_with(temporary)]
+    executed.cells = cells
+    return Run(executed, again, **told)
+
+
+def _copy(notebook: Any) -> Any:
+    return nbformat.from_dict(json.loads(json.dumps(notebook)))
+
+
+def _each_section(notebook: Any) -> list[Any]:
+    """The cells that run the sections one by one, each with no more names than it asks for."""
+    new = nbformat.v4.new_code_cell
+    found = sections(notebook)
+    where = {name: section for section in reversed(found) for name in section.defined}
+    setup = [cell for cell in notebook.cells if cell.id == SETUP]
+    cells = [new(KEEP)]
+    for section in reversed(found):
+        needed: list[Section] = []
+        waiting = [section]
+        while waiting:
+            told = waiting.pop().told
+            fresh = [where[name] for name in told if name in where and where[name] not in needed]
+            needed += fresh
+            waiting += fresh
+        names = sorted({name for each in needed for name in each.defined})
+        cells += [new(FORGET), *_copy(nbformat.v4.new_notebook(cells=setup)).cells]
+        cells += [new(RECALL % names), *section.cells]
+    return [*cells, new(FORGET_ALL)]
+
+
+def started_with(temporary: str) -> list[psutil.Process]:
+    """The processes that have this temporary folder in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # another user's, or gone
+            if process.environ().get("TMPDIR") == temporary and process != psutil.Process():
+                found.append(process)
+    return found
 
 
 def broken_promises(ran: Run) -> list[str]:
@@ -113,9 +204,10 @@ def broken_promises(ran: Run) -> list[str]:
         ),
     }
     broken = [sentence for sentence, kept in checks.items() if not kept]
-    broken += _undescribed(ran.notebook) + _complaints(ran.notebook)
+    broken += _undescribed(ran.notebook) + _complaints(ran.notebook.cells)
     broken += _long_cells(ran.notebook) + _sliders_without_question(ran.notebook)
-    for what in ("running", "threads", "sockets", "children"):
+    broken += [f"Run again: {told}" for told in _complaints(ran.again)]
+    for what in LEFT:
         left = getattr(ran, what)
         if left:
             broken.append(f"Left behind, {what}: {', '.join(left)}.")
@@ -126,22 +218,22 @@ def _has_picture(pages: list[str], kind: str) -> bool:
     return any(f'data-picture="{kind}"' in page for page in pages)
 
 
-def _outputs(notebook: Any) -> list[tuple[Any, Any]]:
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    return [(cell, output) for cell in cells for output in cell.outputs]
+def _outputs(cells: list[Any]) -> list[tuple[Any, Any]]:
+    codes = [cell for cell in cells if cell.cell_type == "code"]
+    return [(cell, output) for cell in codes for output in cell.outputs]
 
 
 def _html(notebook: Any) -> list[str]:
     return [
         output["data"]["text/html"]
-        for _, output in _outputs(notebook)
+        for _, output in _outputs(notebook.cells)
         if "text/html" in output.get("data", {})
     ]
 
 
 def streams(notebook: Any, name: str) -> list[str]:
     """What the cells wrote to "stdout" or "stderr"."""
-    return [o["text"] for _, o in _outputs(notebook) if o.get("name") == name]
+    return [o["text"] for _, o in _outputs(notebook.cells) if o.get("name") == name]
 
 
 class _Descriptions(HTMLParser):
@@ -167,16 +259,16 @@ def _undescribed(notebook: Any) -> list[str]:
         parser.feed(page)
     bare = [
         f"an {mime} output, which cannot be described"
-        for _, output in _outputs(notebook)
+        for _, output in _outputs(notebook.cells)
         for mime in output.get("data", {})
         if mime.startswith("image/")
     ]
     return [f"A picture has no alternative text: {what}." for what in parser.missing + bare]
 
 
-def _complaints(notebook: Any) -> list[str]:
+def _complaints(cells: list[Any]) -> list[str]:
     found = []
-    for cell, output in _outputs(notebook):
+    for cell, output in _outputs(cells):
         expected = "raises-exception" in cell.metadata.get("tags", [])
         if output.output_type == "error" and not expected:
             found.append(f"Cell {cell.id} raised {output.ename}: {output.evalue}.")

@@ -163,8 +163,8 @@ def reassemble(fragments):
         if not field & 0x2000:
             end = offset + length - header
     data = b""
-    while len(data) in pieces and len(data) != end:
-        data += pieces[len(data)]
+    while len(data) != end and (piece := pieces.get(len(data))):
+        data += piece
     return data if len(data) == end else None
 """,
     wrong={
