@@ -30,7 +30,7 @@ SIZE = len(MESSAGE)
 AT_ONCE = 32  # clients that have connected and not been answered: fewer than any backlog
 SILENT_SECONDS = 0.25  # after so long those count as not served, and the next ones connect
 LEAST_SECONDS = 0.1  # so long the last ones are waited for, however silent it was before
-LAST_SECONDS = 0.5  # without any answer: then no more are expected
+LAST_SECONDS = 1.0  # without any answer: then no more are expected
 LEAVE_SECONDS = 2.0  # without any end of a stream: then no more are expected
 
 clock = time.perf_counter_ns
@@ -93,7 +93,7 @@ class Crowd:
                 self.wait(min(self.patience, 0.01))
                 if len(self.times) > before:  # so it lives, and was only slow
                     before, silent_since, given_up = len(self.times), clock(), self.hopeless
-                    self.patience = SILENT_SECONDS
+                    self.patience = self.knock = SILENT_SECONDS
                 elif clock() - silent_since > self.patience * 1e9:
                     given_up = self.waiting
                     self.patience /= 2
