@@ -13,6 +13,7 @@
     measure      latency and throughput
     own_server   a server that you wrote whole, from accept() on
     process_server your server, in a process of its own
+    library_servers servers of libraries: http.server, aiosmtpd, pyftpdlib, Tornado, Twisted
     load         many clients for a server, in an open loop
     climbs       one server with ever more connections, and what that costs
     timelines    who waits for what, a row for each client
@@ -20,9 +21,11 @@
     silences     a cut wire: what is still sent, and when a program is told
     storms       many clients that try again, simulated
     ways         many ways of carrying bytes, a row for each
+    services     one service made with several libraries, and what each costs
     byte_maps    a packet, field by field and byte by byte
     byte_axis    a stream, and where it was cut
     ladders      a conversation, packet by packet, down the time
+    dialogues    what two programs said, over one connection or several
     calls        the socket calls of a block, for the margin of a ladder
     kernel_state what the kernel says of a connection: its state, its queues, its windows
     datagrams    what UDP loses, and how much gets through

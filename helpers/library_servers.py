@@ -21,7 +21,6 @@ gets a reactor object of its own here, which is never installed as the global on
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import logging
 import select
@@ -199,18 +198,16 @@ def run_socketserver(listener: socket.socket, stop: socket.socket, service: Any)
         silent = {"log_message": lambda self, *told: None}
         service = type(service.__name__, (service,), silent)
     failures: list[BaseException] = []
-    workers: dict[threading.Thread, socket.socket] = {}
+    workers: list[threading.Thread] = []
 
     class Running(ThreadingHTTPServer if http else socketserver.ThreadingTCPServer):  # type: ignore[misc]
         timeout = 0  # of handle_request(): somebody is there when it is called
 
         def process_request(self, request: Any, client_address: Any) -> None:
-            for done in [worker for worker in workers if not worker.is_alive()]:
-                del workers[done]
             worker = threading.Thread(
                 target=self.process_request_thread, args=(request, client_address), daemon=True
             )
-            workers[worker] = request
+            workers[:] = [*filter(threading.Thread.is_alive, workers), worker]
             worker.start()
 
         def handle_error(self, request: Any, client_address: Any) -> None:
@@ -226,10 +223,7 @@ def run_socketserver(listener: socket.socket, stop: socket.socket, service: Any)
     while stop not in (ready := select.select([listener, stop], [], [])[0]):
         if ready:
             server.handle_request()
-    for request in workers.values():
-        with contextlib.suppress(OSError):  # it may be closed already
-            request.shutdown(socket.SHUT_RDWR)
-    for worker in workers:
+    for worker in workers:  # who stops the server ends their connections
         worker.join(0.5)
     if failures:
         raise failures[0]

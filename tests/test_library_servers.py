@@ -90,6 +90,13 @@ class Fails(socketserver.BaseRequestHandler):
         raise ZeroDivisionError("on purpose")
 
 
+class Lingers(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        while data := self.request.recv(100):
+            self.request.sendall(data)
+        time.sleep(0.2)
+
+
 class Mailbox:
     def __init__(self) -> None:
         self.mails: list[bytes] = []
@@ -196,6 +203,27 @@ def test_two_servers_of_one_library_run_at_once_and_again(service: Any) -> None:
                 with connected(server.address) as client:
                     client.sendall(b"hello")
                     assert read(client, 5) == b"hello"
+
+
+def test_stop_waits_for_the_threads_that_the_library_started() -> None:
+    server = serve_library(Lingers)
+    with connected(server.address) as client:
+        client.sendall(b"hello")
+        assert read(client, 5) == b"hello"
+        server.stop()
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "num_fds"), reason="only Unix counts descriptors")
+@pytest.mark.parametrize("service", [*ECHOES, *PAGES], **NAME)
+def test_no_descriptor_is_left(service: Any) -> None:
+    counts = []
+    for _ in range(3):  # the first time a library may keep one for good
+        with serve_library(service) as server, connected(server.address) as client:
+            client.sendall(GET)
+            client.recv(100)
+        gc.collect()
+        counts.append(psutil.Process().num_fds())
+    assert counts[1] == counts[2]
 
 
 def test_a_listener_made_elsewhere_is_served() -> None:
