@@ -104,12 +104,11 @@ and the content, `(23, b"hello")`.
 
 - The **nonce** is the IV, 12 bytes, XORed with the number, written as 12 bytes.
 - `AESGCM(key).decrypt(nonce, sealed, header)` checks the tag of `header` and `sealed`, and gives
-  the inner plaintext; or it raises `InvalidTag`, which goes on to the caller.
+  the inner plaintext; or it raises `InvalidTag`, which goes on to the caller. (`AESGCM` is in
+  `cryptography.hazmat.primitives.ciphers.aead`.)
 - The inner plaintext is the content, one byte of type, and any number of zeros: padding.
 """,
     starter='''\
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 def open_record(record, key, iv, number):
     """The true type and the content of an encrypted record."""
     ...  # your code

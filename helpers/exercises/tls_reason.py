@@ -176,10 +176,6 @@ Write a client that can say what is wrong: `reason(address, name, context, secon
 - `"no connection"` for any other `OSError`.
 """,
     starter='''\
-import socket
-import ssl
-import time
-
 def reason(address, name, context, seconds):
     """Why there is no TLS connection to be had, in words; "fine" if there is."""
     ...  # your code
@@ -191,7 +187,8 @@ def reason(address, name, context, seconds):
         "`SSLCertVerificationError` is an `SSLError`, and that is an `OSError`, and so is "
         "`TimeoutError`. The first `except` line that fits is taken: the special ones come first.",
         "A deadline, as in notebook 10: what connecting has used is no longer there for the "
-        "handshake. The socket's timeout is for the whole handshake, not for each `recv` in it.",
+        "handshake (`import time`). The socket's timeout is for the whole handshake, not for each "
+        "`recv` in it.",
     ),
     solution=_SOLUTION,
     wrong={
