@@ -28,7 +28,7 @@ from .sandbox import why
 WHOLE = 12.0  # seconds that one behaviour may take
 TOLD = 6  # so many of the last steps are told when something is wrong
 HASTY = 1.0  # seconds: shorter limits of a service may be missed by chance
-AT_ONCE = 4  # behaviours that `judge` tries at the same time: most of them wait
+AT_ONCE = 6  # behaviours that `judge` tries at the same time: most of them wait
 
 
 def failure(
