@@ -25,7 +25,7 @@ from .units import format_time
 LONG = 1.5  # seconds: from so long on, a load shows its progress
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Deliveries(Latency):
     """Every delivery of one `talk`. As `Latency`, and what else there is to know.
 
@@ -52,6 +52,11 @@ class Deliveries(Latency):
         if self.missing:
             told += f"; {self.missing:,} deliveries did not come"
         return f"{told}; said up to {format_time(self.late)} late (p99)"
+
+    def __repr__(self) -> str:
+        p50, p99 = (format_time(self.percentile(p)) for p in (50, 99))
+        counts = f"{self.said:,} messages delivered {len(self.nanoseconds):,} times"
+        return f"<Deliveries {self.label!r}: {counts}, p50 {p50}, p99 {p99}>"
 
 
 class Members:

@@ -121,6 +121,7 @@ def test_members_speak_tls_and_trust_only_their_authority() -> None:
 def test_a_latency_of_deliveries_has_percentiles() -> None:
     run = Deliveries("x", (1, 2, 3), said=3, rate=1, missing=1, late=0.0)
     assert run.percentile(50) == 2e-9
+    assert repr(run) == "<Deliveries 'x': 3 messages delivered 3 times, p50 2 ns, p99 3 ns>"
 
 
 # ------------------------------------------------------------------ blocking clients
