@@ -185,6 +185,8 @@ class Members:
     ) -> Any:
         self._child.tell(do=what, **{"with": arguments})
         while "result" not in (line := self._child.hear()):
+            if "error" in line:
+                raise OSError(line["error"])
             told(line["told"])
         return line["result"]
 
@@ -206,6 +208,11 @@ def members(
         For TLS: the certificate of the authority that the members trust, in PEM.
     name : str
         The name that the service's certificate must have.
+
+    Raises
+    ------
+    OSError
+        If they cannot connect, or do not trust the service.
     """
     room_for(count)
     load = Members()

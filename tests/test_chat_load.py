@@ -67,6 +67,13 @@ def test_nothing_delivered_is_an_error_with_a_sentence() -> None:
         load.end()
 
 
+def test_nobody_to_connect_to_is_an_oserror() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = closed.getsockname()
+    with pytest.raises(OSError, match="Connect call failed"):
+        members(address, 2)
+
+
 def test_a_service_that_ends_everybody_leaves_nobody_waiting() -> None:
     def rude(conn: socket.socket) -> None:
         conn.recv(4096)
