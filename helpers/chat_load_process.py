@@ -271,7 +271,7 @@ def main() -> None:
         try:
             tell(result=loop.run_until_complete(getattr(crowd, order["do"])(*order["with"])))
         except OSError as error:
-            tell(error=str(error))
+            tell(error=str(error) or type(error).__name__)
         gc.enable()
 
 
