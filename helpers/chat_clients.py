@@ -10,6 +10,7 @@ And members who make trouble: one who sleeps, and one who waits until another is
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import struct
 import time
@@ -21,6 +22,7 @@ from .chat_trials import framed
 from .servers import serve_asyncio
 
 SECONDS = 5.0  # that a client waits for what should come at once
+QUIET = 0.05  # without a message: time for a PING
 STALLED = 0.5  # without a message: then the others are taken to hear nothing any more
 SMALL = 4096  # bytes of a buffer that is to be full soon
 ASLEEP = "SAY " + "x" * 400
@@ -83,12 +85,11 @@ def joined(address: Any, nick: str, room: str = "tea") -> socket.socket:
 def until_left(sock: socket.socket) -> float:
     """Seconds until this member hears that another has left; it pings meanwhile."""
     begun = time.perf_counter()
-    say(sock, "PING")
-    while not (heard := hear(sock)).startswith("LEFT "):
-        if heard.startswith("PONG"):
-            time.sleep(0.05)
+    while True:
+        if not select.select([sock], [], [], QUIET)[0]:
             say(sock, "PING")
-    return time.perf_counter() - begun
+        elif hear(sock).startswith("LEFT "):
+            return time.perf_counter() - begun
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ A service is what `make(limits)` returns: see `chat_trials`. The behaviours are 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import html
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -28,7 +30,7 @@ from .sandbox import why
 WHOLE = 12.0  # seconds that one behaviour may take
 TOLD = 6  # so many of the last steps are told when something is wrong
 HASTY = 1.0  # seconds: shorter limits of a service may be missed by chance
-AT_ONCE = 4  # behaviours that `judge` tries at the same time: most of them wait
+AT_ONCE = 6  # behaviours that `judge` tries at the same time: most of them wait
 
 
 def failure(
@@ -97,6 +99,7 @@ def judge(*makers: Callable[[Limits], Any]) -> Panel:
     pairs = [(make, each) for each in behaviours for make in makers]
     begun = time.monotonic()
     with (
+        _asyncio_silent(),
         progress_bar(len(pairs), "behaviours", delay=0.5) as bar,
         ThreadPoolExecutor(AT_ONCE) as threads,
     ):
@@ -109,6 +112,17 @@ def judge(*makers: Callable[[Limits], Any]) -> Panel:
         for at, each in zip(range(0, len(pairs), len(makers)), behaviours, strict=True)
     ]
     return _table(names, rows, time.monotonic() - begun)
+
+
+@contextlib.contextmanager
+def _asyncio_silent() -> Iterator[None]:
+    """asyncio logs each write to a connection that is gone. Here such writes are caused."""
+    logger = logging.getLogger("asyncio")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _table(names: list[str], rows: list[tuple[str, list[Finding | None]]], seconds: float) -> Panel:

@@ -25,7 +25,7 @@ from .units import format_time
 LONG = 1.5  # seconds: from so long on, a load shows its progress
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Deliveries(Latency):
     """Every delivery of one `talk`. As `Latency`, and what else there is to know.
 
@@ -52,6 +52,11 @@ class Deliveries(Latency):
         if self.missing:
             told += f"; {self.missing:,} deliveries did not come"
         return f"{told}; said up to {format_time(self.late)} late (p99)"
+
+    def __repr__(self) -> str:
+        p50, p99 = (format_time(self.percentile(p)) for p in (50, 99))
+        counts = f"{self.said:,} messages delivered {len(self.nanoseconds):,} times"
+        return f"<Deliveries {self.label!r}: {counts}, p50 {p50}, p99 {p99}>"
 
 
 class Members:
@@ -180,6 +185,8 @@ class Members:
     ) -> Any:
         self._child.tell(do=what, **{"with": arguments})
         while "result" not in (line := self._child.hear()):
+            if "error" in line:
+                raise OSError(line["error"])
             told(line["told"])
         return line["result"]
 
@@ -201,6 +208,11 @@ def members(
         For TLS: the certificate of the authority that the members trust, in PEM.
     name : str
         The name that the service's certificate must have.
+
+    Raises
+    ------
+    OSError
+        If they cannot connect, or do not trust the service.
     """
     room_for(count)
     load = Members()

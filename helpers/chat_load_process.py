@@ -2,7 +2,8 @@
 
 Run by its path, so that nothing but members runs in it. It reads its orders from standard
 input and writes answers to standard output, a line of JSON each; what goes on is told in lines
-{"told": …}, the result in {"result": …}. It ends with its standard input.
+{"told": …}, the result in {"result": …}, and what the network did not allow in {"error": …}. It
+ends with its standard input.
 
 Messages are said at times that were drawn before: an open loop. Each carries the moment when
 it was due, so every member can tell how long it took to be delivered.
@@ -137,7 +138,10 @@ class Crowd:
                 await member.joined
 
         first = len(self.members)
-        await asyncio.gather(*(come(first + number) for number in range(count)))
+        coming = (come(first + number) for number in range(count))
+        ends = await asyncio.gather(*coming, return_exceptions=True)
+        if failed := next((end for end in ends if isinstance(end, BaseException)), None):
+            raise failed
         return {"members": sum(not member.ended.done() for member in self.members)}
 
     async def talk(
@@ -264,8 +268,10 @@ def main() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         gc.disable()
-        result = loop.run_until_complete(getattr(crowd, order["do"])(*order["with"]))
-        tell(result=result)
+        try:
+            tell(result=loop.run_until_complete(getattr(crowd, order["do"])(*order["with"])))
+        except OSError as error:
+            tell(error=str(error) or type(error).__name__)
         gc.enable()
 
 

@@ -67,6 +67,13 @@ def test_nothing_delivered_is_an_error_with_a_sentence() -> None:
         load.end()
 
 
+def test_nobody_to_connect_to_is_an_oserror() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = closed.getsockname()
+    with pytest.raises(OSError, match="Connect call failed"):
+        members(address, 2)
+
+
 def test_a_service_that_ends_everybody_leaves_nobody_waiting() -> None:
     def rude(conn: socket.socket) -> None:
         conn.recv(4096)
@@ -121,6 +128,7 @@ def test_members_speak_tls_and_trust_only_their_authority() -> None:
 def test_a_latency_of_deliveries_has_percentiles() -> None:
     run = Deliveries("x", (1, 2, 3), said=3, rate=1, missing=1, late=0.0)
     assert run.percentile(50) == 2e-9
+    assert repr(run) == "<Deliveries 'x': 3 messages delivered 3 times, p50 2 ns, p99 3 ns>"
 
 
 # ------------------------------------------------------------------ blocking clients

@@ -156,3 +156,29 @@ def test_a_peer_tells_garbage_the_end_and_the_wrong_message_apart() -> None:
     with pytest.raises(Unmet) as wrong:
         run_peer(expects, framed("b"))
     assert (wrong.value.expected, wrong.value.got) == (framed("a"), framed("b"))
+
+
+def test_dropping_the_oldest_is_as_good_as_cutting_off() -> None:
+    drops = changed(
+        GOOD,
+        (
+            "self.last = True\n            self.writer.transport.abort()\n            return\n",
+            "self.outbox.pop(0)\n",
+        ),
+    )
+    assert check(made(drops)) is None
+
+
+class Stubborn(Silent):
+    """Writes on and on to whoever has gone."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        for _ in range(100):
+            writer.write(b"x" * 1000)
+            await asyncio.sleep(0)
+
+
+def test_judging_logs_nothing(caplog: pytest.LogCaptureFixture, impatient: None) -> None:
+    judge(Stubborn)
+    assert [record for record in caplog.records if record.name == "asyncio"] == []

@@ -167,11 +167,11 @@ EXERCISE = Exercise(
     name="MyChat",
     statement="""\
 Write your own chat service: a class `MyChat(limits)` with the coroutine functions
-`serve(reader, writer)`, called for each connection, and `close()`. The protocol is the table above,
-and `limits` has `message`, `queue`, `patience` and `silence`. Design it as you like: one task for
-each member or two, queues or lists, dropping old messages or cutting off the slow. The check tries
-all behaviours, the ones that judged the notebook's classes, and tells you of the first that is
-missing what was sent and received.
+`serve(reader, writer)`, called for each connection, and `close()`. The protocol is that of the
+section *The protocol comes first*, and `limits` has `message`, `queue`, `patience` and `silence`.
+Design it as you like: one task for each member or two, queues or lists, dropping old messages or
+cutting off the slow. The check tries all behaviours, the ones that judged the notebook's classes,
+and tells you of the first that is missing what was sent and received.
 """,
     starter='''\
 class MyChat:
