@@ -63,7 +63,7 @@ def side_by_side(
     differ = f"{len(told)} differ: {'; '.join(told)}." if told else "None differs."
     head = "".join(
         f'<th scope="col" style="{_CELL}">{escape(text)}</th>'
-        for text in ("header", "field", *labels, "")
+        for text in ("header", "field", *labels, "changed?")
     )
     return Picture(
         "comparison",

@@ -29,7 +29,8 @@ th, td { padding: 0.3em 0.7em; text-align: left; vertical-align: top;
 pre, code { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: 0.9em; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.4; }
 p > code, li > code, td > code { background: var(--code); padding: 0.1em 0.3em; }
-.input pre, main > pre { background: var(--code); padding: 0.7em 1em; margin: 1em 0 0; }
+.input pre, .text_cell .highlight pre { background: var(--code); padding: 0.7em 1em;
+  margin: 1em 0 0; }
 .output pre { margin: 0.6em 0; padding: 0 1em; }
 .output_area { margin: 0.4em 0; }
 .output_stderr { border-left: 4px solid #d55e00; }

@@ -13,7 +13,6 @@ import argparse
 import html
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -152,7 +151,7 @@ def page(title: str, content: str, links: Sequence[tuple[str, str]] = (), note: 
 
 def index(readme: str) -> str:
     """The content of the index page: the README, for those who read the pages."""
-    from nbconvert.filters import markdown2html
+    from nbformat.v4 import new_markdown_cell, new_notebook
 
     first, *sections = re.split(r"^(?=## )", readme, flags=re.M)
     kept = [s for s in sections if s[3:].split("\n")[0] not in _NOT_FOR_READERS]
@@ -160,7 +159,7 @@ def index(readme: str) -> str:
     # A badge is a picture from another server, and leads nowhere while the address is not known.
     text = re.sub(r"^.*OWNER/REPOSITORY.*\n", "", text, flags=re.M)
     text = re.sub(r"\[!\[([^\]]*)\]\([^)]*\)\]", r"[\1]", text)
-    return str(markdown2html(text))
+    return body(new_notebook(cells=[new_markdown_cell(text, id="readme")]))
 
 
 def write(folder: Path, notebooks: Sequence[tuple[str, Any]], machine: str) -> None:
@@ -210,4 +209,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

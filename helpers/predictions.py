@@ -134,7 +134,9 @@ class Prediction:
         return f"{self.question}{options}{said}"
 
     def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
-        return bundle(repr(self), paragraph(repr(self)), _asked(self))
+        # On a page without a kernel there is nothing to fill in, but there is the question.
+        page = panel("To predict, before you read on", paragraph(repr(self)), colour=BLUE)
+        return bundle(repr(self), page, _asked(self))
 
     # -------------------------------------------------------------- the three kinds
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from barriers import barriers, drawn_texts
 from lab import REPOSITORY, Lab, missing
 from lab_notebook import Notebook
 
@@ -292,6 +293,26 @@ def test_a_field_of_the_byte_map_lights_its_digits_and_digits_their_field(
 
 def _background(locator: Any) -> str:
     return str(locator.evaluate("node => getComputedStyle(node).backgroundColor"))
+
+
+# ------------------------------------------------------------------ readers of every kind
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_nothing_that_the_course_shows_keeps_a_reader_out(lab: Lab, dark: bool) -> None:
+    """What JupyterLab shows around it is not the course's, and is not looked at."""
+    with lab.open(START, dark=dark) as notebook:
+        notebook.run_all()
+        for checking, key in [(each[2], each[3]) for each in exercises() if each[0] == START]:
+            starter = checking.replace("check", "code")
+            notebook.set_cell(starter, next(iter(exercise(key).wrong.values())))
+            notebook.run_cell(starter)
+            notebook.run_cell(checking)
+            notebook.output(checking).get_by_role("button", name="Next hint").press("Enter")
+        found = barriers(notebook.page, ".jp-OutputArea-output")
+        # The handle of a slider gets no name from ipywidgets, and none can be given to it.
+        assert [line for line in found if "noUi-handle" not in line] == []
+        assert drawn_texts(notebook.page) > 50
 
 
 # ------------------------------------------------------------------ progress

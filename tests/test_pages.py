@@ -64,6 +64,7 @@ def test_the_index_has_the_outline_and_what_a_reader_needs(folder: Path) -> None
     for path in (REPOSITORY / "notebooks").glob("*.ipynb"):
         assert f'href="{path.stem}.html"' in index
     assert "OWNER" not in index
+    assert "¶" not in index
     assert "Licence" in index
     assert "mypy" not in index
 
