@@ -37,6 +37,7 @@ c.JupyterHub.spawner_class = "jupyterhub.spawner.LocalProcessSpawner"
 c.Spawner.cmd = ["{environment}/bin/jupyterhub-singleuser"]
 c.Spawner.environment = {{"PATH": "{environment}/bin:/usr/bin:/bin:/usr/sbin:/sbin"}}
 c.Spawner.env_keep = ["LANG", "LC_ALL"]
+c.Spawner.args = ["--MappingKernelManager.kernel_info_timeout={patience}"]
 c.Spawner.default_url = "/lab"
 c.Spawner.start_timeout = c.Spawner.http_timeout = {patience}
 c.JupyterHub.services = [{{"name": "load", "api_token": "{token}"}}]
