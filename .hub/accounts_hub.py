@@ -51,7 +51,10 @@ c.JupyterHub.load_roles = [{{
 
 def prepare(folder: Path, python: str) -> None:
     """The environment of the learners, with the hub, and the hub's proxy."""
-    if (folder / "ready").exists():
+    if (folder / "ready").exists():  # the requirements are as they were; the course may be newer
+        git = ["git", "-C", folder / "course"]
+        subprocess.run([*git, "fetch", "--quiet", ROOT, "HEAD"], check=True)
+        subprocess.run([*git, "reset", "--quiet", "--hard", "FETCH_HEAD"], check=True)
         return
     print("installing the course, JupyterHub and its proxy ...", flush=True)
     subprocess.run(["git", "clone", "--quiet", ROOT, folder / "course"], check=True)
