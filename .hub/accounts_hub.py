@@ -6,9 +6,11 @@ one starts them by systemd and has another proxy.
 
 from __future__ import annotations
 
+import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from learner import BRANCH, PATIENCE, Hub
-from processes import gone, kill_all_of
+from processes import family_of, gone, kill_all_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("jupyterhub>=5.2", "nbgitpuller>=1.2.1")
@@ -146,5 +148,9 @@ def hub(environment: Path, folder: Path) -> Iterator[Hub]:
             print("The end of the hub's log:\n", (folder / "hub.log").read_text()[-4000:])
             raise
         finally:
-            process.terminate()  # it stops its proxy and the learners' servers
+            family = family_of(process.pid)
+            process.terminate()  # it stops the learners' servers, and its proxy if it is up itself
             process.wait(120)
+            for pid in family[1:]:
+                with gone():
+                    os.kill(pid, signal.SIGTERM)
