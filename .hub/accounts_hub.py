@@ -6,9 +6,11 @@ one starts them by systemd and has another proxy.
 
 from __future__ import annotations
 
+import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from learner import BRANCH, PATIENCE, Hub
-from processes import gone, kill_all_of
+from processes import family_of, gone, kill_all_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("jupyterhub>=5.2", "nbgitpuller>=1.2.1")
@@ -37,6 +39,7 @@ c.JupyterHub.spawner_class = "jupyterhub.spawner.LocalProcessSpawner"
 c.Spawner.cmd = ["{environment}/bin/jupyterhub-singleuser"]
 c.Spawner.environment = {{"PATH": "{environment}/bin:/usr/bin:/bin:/usr/sbin:/sbin"}}
 c.Spawner.env_keep = ["LANG", "LC_ALL"]
+c.Spawner.args = ["--MappingKernelManager.kernel_info_timeout={patience}"]
 c.Spawner.default_url = "/lab"
 c.Spawner.start_timeout = c.Spawner.http_timeout = {patience}
 c.JupyterHub.services = [{{"name": "load", "api_token": "{token}"}}]
@@ -50,7 +53,10 @@ c.JupyterHub.load_roles = [{{
 
 def prepare(folder: Path, python: str) -> None:
     """The environment of the learners, with the hub, and the hub's proxy."""
-    if (folder / "ready").exists():
+    if (folder / "ready").exists():  # the requirements are as they were; the course may be newer
+        git = ["git", "-C", folder / "course"]
+        subprocess.run([*git, "fetch", "--quiet", ROOT, "HEAD"], check=True)
+        subprocess.run([*git, "reset", "--quiet", "--hard", "FETCH_HEAD"], check=True)
         return
     print("installing the course, JupyterHub and its proxy ...", flush=True)
     subprocess.run(["git", "clone", "--quiet", ROOT, folder / "course"], check=True)
@@ -142,5 +148,9 @@ def hub(environment: Path, folder: Path) -> Iterator[Hub]:
             print("The end of the hub's log:\n", (folder / "hub.log").read_text()[-4000:])
             raise
         finally:
-            process.terminate()  # it stops its proxy and the learners' servers
+            family = family_of(process.pid)
+            process.terminate()  # it stops the learners' servers, and its proxy if it is up itself
             process.wait(120)
+            for pid in family[1:]:
+                with gone():
+                    os.kill(pid, signal.SIGTERM)

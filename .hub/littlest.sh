@@ -17,9 +17,10 @@ else
     git clone --depth 1 --branch "$branch" "$repository" "$course"
 fi
 chmod -R a+rX "$course"
-(cd "$course" && "$tljh/user/bin/python" -m pip install --no-cache-dir -r requirements.txt)
+# `notebook` came with the hub: named here so that it still fits the course's JupyterLab.
+(cd "$course" && "$tljh/user/bin/python" -m pip install --no-cache-dir -r requirements.txt notebook)
 
-# A learner needs 300 MB for the server and one notebook, and the course says to shut down others.
+# A learner's server takes 110 MB, each running notebook 150 to 300: see README.md.
 tljh-config set limits.memory 1.5G
 tljh-config set limits.cpu 1.0
 # A server without a browser is ended after an hour: a lecture must not cost the kernel.

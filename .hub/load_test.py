@@ -86,9 +86,10 @@ def report(single: list[Result], crowd: list[Result], one: Memory, many: Memory)
     compared = [result for result in crowd if result.notebook in took]
     slower = median(result.seconds / took[result.notebook] for result in compared)
     peaks = sorted(many.peak[result.learner] / mebibytes for result in crowd)
+    last = max(result.seconds for result in crowd)
     print(
         f"\n{len(crowd)} learners on {os.cpu_count()} cores: in the median {slower:.1f} times "
-        f"slower than alone; the last one is done after {max(result.seconds for result in crowd):.0f} s.\n"
+        f"slower than alone; the last one is done after {last:.0f} s.\n"
         f"Memory of a learner (server and kernel, proportional, at its peak): "
         f"{max(one.peak.values()) / mebibytes:.0f} MiB alone; "
         f"together median {median(peaks):.0f}, most {peaks[-1]:.0f} MiB.\n"

@@ -31,7 +31,6 @@ from .pictures import Picture
 VERSION = 1
 FILE = "progress.json"
 SECTIONS = ("exercises", "predictions")
-LARGEST = 1 << 20  # bytes: many times what all notebooks can fill
 
 # Of an exercise: tries, hints, passed. Of a prediction: the others.
 _KINDS: dict[str, type] = {"tries": int, "hints": int, "passed": bool, "question": str}
@@ -193,6 +192,33 @@ def _is_score(score: dict[str, Any]) -> bool:
     )
 
 
+def place() -> Path | None:
+    """The file for a Python that runs here; None for memory."""
+    wanted = os.environ.get("COURSE_PROGRESS", "")
+    if wanted == "off":
+        return None
+    if wanted:
+        path = Path(wanted).resolve()
+        return path / FILE if path.is_dir() else path
+    here = Path.cwd()
+    return here / FILE if any(here.glob("*.ipynb")) else None
+
+
+def kept() -> Progress:
+    """The progress that belongs to this place."""
+    return _kept(place())
+
+
+@cache
+def _kept(path: Path | None) -> Progress:
+    return Progress(path)
+
+
+# ------------------------------------------------------------------ from elsewhere
+
+LARGEST = 1 << 20  # bytes: many times what all notebooks can fill
+
+
 def _further(there: State, here: State) -> State:
     """Two entries of the same exercise or prediction as one. The guesses there came first."""
     both = there | here
@@ -226,28 +252,6 @@ def from_file(path: str | os.PathLike[str]) -> State:
     if state["version"] > VERSION:
         raise ValueError(f"{path} was written by a newer version of the course.")
     return state
-
-
-def place() -> Path | None:
-    """The file for a Python that runs here; None for memory."""
-    wanted = os.environ.get("COURSE_PROGRESS", "")
-    if wanted == "off":
-        return None
-    if wanted:
-        path = Path(wanted).resolve()
-        return path / FILE if path.is_dir() else path
-    here = Path.cwd()
-    return here / FILE if any(here.glob("*.ipynb")) else None
-
-
-def kept() -> Progress:
-    """The progress that belongs to this place."""
-    return _kept(place())
-
-
-@cache
-def _kept(path: Path | None) -> Progress:
-    return Progress(path)
 
 
 # ------------------------------------------------------------------ the page

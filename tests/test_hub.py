@@ -62,9 +62,8 @@ def test_littlest_installs_and_sets_and_prints_the_link(tmp_path: Path) -> None:
     assert (repository, branch) == (f"file://{origin}", "class")
     assert notebook.is_file()
     lines = told.read_text().splitlines()
-    assert (
-        f"python {tmp_path / 'course'} -m pip install --no-cache-dir -r requirements.txt" in lines
-    )
+    install = "-m pip install --no-cache-dir -r requirements.txt notebook"
+    assert f"python {tmp_path / 'course'} {install}" in lines
     assert any(line.endswith("set limits.memory 1.5G") for line in lines)
     assert lines[-1].endswith("reload hub")
 
