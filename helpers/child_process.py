@@ -16,18 +16,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from .file_limit import need_descriptors
 from .plain_errors import explained
 from .undisturbed import undisturbed
 
 STOP_SECONDS = 3.0
-DESCRIPTORS = 6  # three pipes
-
-
-def need_descriptors(any_one: int, count: int = DESCRIPTORS) -> None:
-    """Raise OSError now if there are too few: Popen loses those that it had already made."""
-    with contextlib.ExitStack() as stack:
-        for _ in range(count):
-            stack.callback(os.close, os.dup(any_one))
+DESCRIPTORS = 6  # Popen loses some of its three pipes where there are not enough for all
 
 
 class Ended(OSError):
@@ -47,7 +41,7 @@ class ChildProcess:
         with explained("a process of the course's own"):
             self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
             try:
-                need_descriptors(self._said.fileno())
+                need_descriptors(self._said.fileno(), DESCRIPTORS)
                 with undisturbed():
                     self.process = subprocess.Popen(
                         [

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from . import lifetimes
+from .file_limit import need_descriptors
+from .tracebacks import traceback_without
 from .undisturbed import undisturbed
 
 STOP_SECONDS = 1.0
@@ -166,7 +168,7 @@ class Server:
                 self.errors.append(error)
 
     def _show_errors(self) -> None:
-        kinds = Counter(_learners_traceback(error) for error in self.errors)
+        kinds = Counter(traceback_without(__file__, error) for error in self.errors)
         for text, count in kinds.items():
             times = "once" if count == 1 else f"{count} times"
             print(
@@ -304,6 +306,7 @@ class AsyncioServer(Server):
         super().__init__(handler, listener)
 
     def _prepare(self) -> None:
+        need_descriptors(self.socket.fileno(), 3)
         self._loop = asyncio.new_event_loop()
         self._closing.callback(lambda: self._loop.is_running() or self._loop.close())
 
@@ -388,13 +391,3 @@ def _joined(thread: threading.Thread, deadline: float) -> bool:
 def _connectable(name: Any) -> Any:
     """IPv6 names have four parts, of which `create_connection` takes only two."""
     return name[:2] if isinstance(name, tuple) else name
-
-
-def _learners_traceback(error: BaseException) -> str:
-    """The traceback without this module's frames: the learner's own lines."""
-    import traceback
-
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
-        frames = frames.tb_next
-    return "".join(traceback.format_exception(type(error), error, frames))
