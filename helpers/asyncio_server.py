@@ -8,6 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .file_limit import need_descriptors
 from .server_threads import Server, check_bound, check_handler, connectable
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class AsyncioServer(Server):
     def _prepare(self) -> None:
         for listener in self._listeners:
             self._closing.callback(listener.close)
+        need_descriptors(self.socket.fileno(), 3)
         self._loop = asyncio.new_event_loop()
         self._closing.callback(lambda: self._loop.is_running() or self._loop.close())
 

@@ -16,10 +16,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from .file_limit import need_descriptors
 from .plain_errors import explained
 from .undisturbed import undisturbed
 
 STOP_SECONDS = 3.0
+DESCRIPTORS = 6  # Popen loses some of its three pipes where there are not enough for all
 
 
 class Ended(OSError):
@@ -39,6 +41,7 @@ class ChildProcess:
         with explained("a process of the course's own"):
             self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
             try:
+                need_descriptors(self._said.fileno(), DESCRIPTORS)
                 with undisturbed():
                     self.process = subprocess.Popen(
                         [

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+
 SPARE = 150  # descriptors that a Jupyter kernel and what it imports need besides
 WITHOUT_LIMITS = 400  # Windows: select() takes 512 sockets
 
@@ -37,3 +40,18 @@ def room_for(connections: int) -> int:
     if soft == resource.RLIM_INFINITY:
         return connections
     return max(1, min(connections, soft - SPARE))
+
+
+def need_descriptors(any_one: int, count: int) -> None:
+    """Raise OSError (EMFILE) now if there are too few: for what would fail half made.
+
+    Parameters
+    ----------
+    any_one : int
+        An open descriptor.
+    count : int
+        How many more are needed.
+    """
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            stack.callback(os.close, os.dup(any_one))

@@ -142,6 +142,8 @@ def sample_queues(
             was_read = max(arrived - queues(receiver).readable, was_read)
         if sender.fileno() >= 0:
             handed, sent = _handed_and_sent(sender)
+            if receiver.fileno() < 0 and _all_was_read(sender):
+                arrived = was_read = sent
         last = (handed, sent, arrived, was_read)
         if before is None:
             before = was_read
@@ -156,6 +158,15 @@ def _arrived(receiver: socket.socket) -> int:
     if info.bytes_received is None:
         raise NotImplementedError("This kernel does not count the bytes of a connection.")
     return info.bytes_received - (info.state in _AFTER_FIN)
+
+
+def _all_was_read(sender: socket.socket) -> bool:
+    """Whether the receiver, which was closed, had read all: its kernel sent a FIN.
+
+    With unread bytes it would have reset the connection (RFC 2525, section 2.17).
+    """
+    info = tcp_info(sender)
+    return info.state in _AFTER_FIN and not info.unacked
 
 
 def _handed_and_sent(sender: socket.socket) -> tuple[int, int]:

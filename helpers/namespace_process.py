@@ -17,6 +17,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from .child_process import DESCRIPTORS
+from .file_limit import need_descriptors
 from .undisturbed import undisturbed
 
 START_SECONDS = 20.0
@@ -59,6 +61,7 @@ class NamespaceProcess:
         try:
             # A new process, not a fork: a user namespace needs one that has a single thread.
             # A new session: an interrupt of the notebook must not reach it.
+            need_descriptors(memory, DESCRIPTORS)
             with undisturbed():
                 self._process = subprocess.Popen(
                     [sys.executable, "-I", "-c", _PROGRAM, _COURSE, *map(str, given)],

@@ -32,6 +32,7 @@ from .capture import Capture
 from .machine import NotHere, this_machine
 from .namespace_process import NamespaceProcess
 from .network_wires import Wire, WireDirection
+from .plain_errors import explained
 from .raw_capture import RawCapture
 from .server_threads import DatagramServer, Server
 from .servers import serve_tcp
@@ -355,10 +356,15 @@ def _message(
 def _start(message: dict[str, Any], directions: int) -> tuple[NamespaceProcess, mmap.mmap]:
     if sys.platform != "linux":
         raise NoPrivateNetwork(_why_not(f"{sys.platform} has no network namespaces."))
-    descriptor = os.memfd_create("records of a wire")
+    try:
+        with explained("a private network"):
+            descriptor = os.memfd_create("records of a wire")
+    except OSError as error:
+        raise NoPrivateNetwork(_why_not(str(error))) from error
     try:
         os.ftruncate(descriptor, directions * Records.SIZE)
-        process = NamespaceProcess(message, descriptor)
+        with explained("a private network"):
+            process = NamespaceProcess(message, descriptor)
         try:
             return process, mmap.mmap(descriptor, 0)
         except BaseException:

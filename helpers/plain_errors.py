@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import socket
 from collections.abc import Iterator
 
 _PORT = "Somebody has this port: stop that one, take another port, or 0 for one that is free."
@@ -66,7 +67,7 @@ def explained(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         number = error.errno or 0
-        if number not in _ADVICE:
+        if number not in _ADVICE or isinstance(error, socket.gaierror):  # numbers of its own
             raise
         text = f"{os.strerror(number)}, for {what}. {_ADVICE[number]}"
         raise OSError(number, text) from error

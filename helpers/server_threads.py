@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from . import lifetimes
+from .file_limit import need_descriptors
+from .tracebacks import traceback_without
 from .undisturbed import undisturbed
 
 STOP_SECONDS = 1.0
@@ -165,7 +167,7 @@ class Server:
                 self.errors.append(error)
 
     def _show_errors(self) -> None:
-        kinds = Counter(_learners_traceback(error) for error in self.errors)
+        kinds = Counter(traceback_without(inspect.getfile(type(self)), error) for error in self.errors)
         for text, count in kinds.items():
             times = "once" if count == 1 else f"{count} times"
             print(
@@ -321,14 +323,3 @@ def _joined(thread: threading.Thread, deadline: float) -> bool:
 def connectable(name: Any) -> Any:
     """IPv6 names have four parts, of which `create_connection` takes only two."""
     return name[:2] if isinstance(name, tuple) else name
-
-
-def _learners_traceback(error: BaseException) -> str:
-    """The traceback without the frames of the machinery: the learner's own lines."""
-    import traceback
-
-    frames = error.__traceback__
-    ours = [str(Path(__file__).with_name(f"{name}.py")) for name in _MACHINERY]
-    while frames is not None and frames.tb_frame.f_code.co_filename in ours:
-        frames = frames.tb_next
-    return "".join(traceback.format_exception(type(error), error, frames))

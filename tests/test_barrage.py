@@ -293,6 +293,8 @@ def test_a_server_outlives_its_clients(name: str, capfd: pytest.CaptureFixture[s
         served(connect, question, answer)
         stopping = time.monotonic()
     assert time.monotonic() - stopping < PATIENCE / 2
+    for thread in set(threading.enumerate()) - threads_before:
+        thread.join(PATIENCE)  # of a client that is still leaving
     assert set(threading.enumerate()) - threads_before == set()
     assert descriptors() == descriptors_before
     assert "Exception in thread" not in capfd.readouterr().err

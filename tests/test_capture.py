@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
 import shutil
 import socket
@@ -21,6 +22,7 @@ from helpers import capture, echo, serve_asyncio, serve_tcp, serve_udp
 from helpers import recordings as recordings_of_the_course
 from helpers.capture import PacketsLost
 from helpers.linux import LoopedFrame
+from helpers.machine import this_machine
 from helpers.packets import OWN_FRAME, RAW, RECORDING, Packets
 from helpers.raw_capture import MAX_PORTS, is_of_others, port_filter
 
@@ -387,3 +389,25 @@ def test_any_bytes_can_be_asked_whether_they_are_of_others(data: bytes) -> None:
     for kind in (b"\x08\x00E" + bytes(8) + b"\x01", b"\x86\xdd" + bytes(6) + b"\x3a"):
         frame = bytes(12) + kind + data
         assert is_of_others(frame, {80}) in (True, False)
+
+
+def test_own_frames_with_a_default_timeout_for_all_sockets() -> None:
+    if not this_machine().own_frames.here:
+        pytest.skip("no own frames")
+    before = socket.create_server(("127.0.0.1", 0))  # has none, and is left so
+    socket.setdefaulttimeout(30)
+    try:
+        began = time.monotonic()
+        with before, capture(before, source="own frame") as packets:
+            with socket.create_connection(before.getsockname()) as client:
+                conn, _ = before.accept()
+                with conn:
+                    client.sendall(b"hello")
+                    conn.recv(5)
+                    assert client.gettimeout() == 30
+            assert before.gettimeout() is None
+            assert os.get_blocking(before.fileno())
+        assert any(b"hello" in packet.data for packet in packets)
+        assert time.monotonic() - began < 15
+    finally:
+        socket.setdefaulttimeout(None)

@@ -169,6 +169,12 @@ def test_what_a_notebook_really_leaves_behind_is_seen(tmp_path: Path) -> None:
         "\nleft = socket.create_server(('127.0.0.1', 0))"
         "\nimport threading; threading.Thread(target=left.accept, daemon=True, name='idle').start()"
         "\nforgotten = serve_tcp(echo)"
+        "\nimport os, subprocess, sys, tempfile; kept = open(os.devnull)"
+        "\ntempfile.mkdtemp(prefix='forgotten-')"
+        # A process of a process that has ended: nobody's child any more.
+        '\nescaped = \'import subprocess, sys; subprocess.Popen([sys.executable, "-c", '
+        '"import time; time.sleep(8)"], start_new_session=True)\''
+        "\nsubprocess.run([sys.executable, '-c', escaped])"
     )
     notebook.cells[1].source = left_open
     broken = " ".join(broken_promises(run(notebook, tmp_path)))
@@ -177,6 +183,10 @@ def test_what_a_notebook_really_leaves_behind_is_seen(tmp_path: Path) -> None:
         "threads: ",
         "idle",
         "sockets: (addr(ip='127.0.0.1'",
+        "descriptors: ",
+        "/dev/null",
+        "forgotten-",
+        "children: psutil.Process(",
     ):
         assert sentence in broken
 
@@ -185,3 +195,25 @@ def test_a_notebook_without_a_server_of_helpers_is_noticed(good: Run) -> None:
     ran = copy_of(good)
     ran.history = [line for line in ran.history if " server on " not in line]
     assert broken_promises(ran) == ["No server of helpers ran in the notebook's kernel."]
+
+
+def test_cells_that_run_once_only_and_sections_that_need_others_are_seen(tmp_path: Path) -> None:
+    code, markdown = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            code("import socket", id="setup"),
+            markdown("## First"),
+            code("def first(): return socket", id="first"),
+            markdown("## Second\n\n(This needs `first` from [First](#First).)"),
+            code("first()", id="second"),
+            markdown("## Third"),
+            code("first()", id="third"),
+            markdown("## Fourth"),
+            code("assert 'here' not in globals()\nhere = 1", id="once"),
+        ]
+    )
+    again = [told for told in broken_promises(run(notebook, tmp_path, thoroughly=True))
+             if told.startswith("Run again")]  # fmt: skip
+    assert len(again) == 2
+    assert "Cell once raised AssertionError" in again[0]  # run a second time
+    assert "Cell third raised NameError: name 'first'" in again[1]  # run without the first

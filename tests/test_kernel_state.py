@@ -248,3 +248,17 @@ def test_a_total_below_zero_is_refused(pair):
 def test_counters_that_are_out_of_step_still_add_up():
     assert _split(100, 30, 20, 25, 5) == (70, 5, 0, 20, 5)
     assert sum(_split(10, 50, 40, 30, 20)) == 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_the_last_bytes_count_though_the_receiver_closed_before_the_next_sample() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sender = socket.create_connection(listener.getsockname())
+        receiver, _ = listener.accept()
+    with sender, sample_queues(sender, receiver, total=5, every=60) as samples:  # first, and last
+        sender.sendall(b"hello")
+        receiver.recv(5, socket.MSG_WAITALL)
+        receiver.close()
+        sender.recv(1)  # its FIN
+    assert samples[-1].value is not None
+    assert samples[-1].value.read == 5
