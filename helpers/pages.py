@@ -180,7 +180,6 @@ def write(folder: Path, notebooks: Sequence[tuple[str, Any]], machine: str) -> N
     readme = (ROOT / "README.md").read_text("utf-8")
     heading = readme.splitlines()[0].lstrip("# ")
     (folder / "index.html").write_text(page(heading, index(readme)), "utf-8")
-    (folder / ".nojekyll").touch()  # GitHub serves what is here as it is
     titles = [title_of(notebook) for _, notebook in notebooks]
     note = NOTE.format(machine=machine, date=f"{datetime.now():%Y-%m-%d}")
     for number, (name, notebook) in enumerate(notebooks):
