@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from . import lifetimes
-from .file_limit import need_descriptors
 from .tracebacks import traceback_without
 from .undisturbed import undisturbed
 
@@ -167,7 +166,8 @@ class Server:
                 self.errors.append(error)
 
     def _show_errors(self) -> None:
-        kinds = Counter(traceback_without(inspect.getfile(type(self)), error) for error in self.errors)
+        ours = inspect.getfile(type(self))
+        kinds = Counter(traceback_without(ours, error) for error in self.errors)
         for text, count in kinds.items():
             times = "once" if count == 1 else f"{count} times"
             print(
