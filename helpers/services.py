@@ -1,6 +1,6 @@
 """The same service, made with several libraries: what each costs, in one figure.
 
-    costs = [measure_service(service, ask=REQUEST, label="Tornado", wire=wire) …]
+    costs = measure_services([("echo, Tornado", EchoTornado, b"hello"), …], on_the_wire)
     services_figure(costs)
 
 Every service is measured in a process of its own, by clients in this one: in the same process
@@ -13,7 +13,7 @@ import contextlib
 import selectors
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from .figures import new_figure, picture_of
 from .library_servers import lines_of_code, serve_library
 from .measure import Latency, Throughput, latency
 from .pictures import BLUE, GREEN, GREY, ORANGE, PINK, Picture
+from .progress_bars import progress_bar
 from .units import format_time
 from .ways import goodput
 
@@ -56,6 +57,27 @@ class ServiceCost:
     per_second: float
 
 
+def measure_services(
+    plan: Sequence[tuple[str, Any, bytes]], wire: Callable[[Any, bytes], Sequence[int]]
+) -> list[ServiceCost]:
+    """Measure several services, one after the other, with a progress bar.
+
+    Parameters
+    ----------
+    plan : sequence of (label, service, request)
+        As for `measure_service`.
+    wire : callable
+        Takes a service and a request; returns the sizes of the packets with data for one answer.
+    """
+    costs = []
+    with progress_bar(len(plan), "services", delay=1) as bar:
+        for label, service, ask in plan:
+            sizes = wire(service, ask)
+            costs.append(measure_service(service, ask=ask, label=label, wire=sizes))
+            bar.update()
+    return costs
+
+
 def measure_service(
     service: Any, *, ask: bytes, label: str, wire: Sequence[int] = ()
 ) -> ServiceCost:
@@ -79,44 +101,50 @@ def measure_service(
         If it does not start, or does not answer within 5 s.
     """
     with serve_library(service, apart=True) as server:
-        with socket.create_connection(server.address, PATIENCE) as client:
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with _connected(server.address) as client:
             client.sendall(ask)
             size = answer_size(client, ask)
-
-            def once() -> None:
-                client.sendall(ask)
-                left = size
-                while left > 0:
-                    if not (part := client.recv(left)):
-                        raise ConnectionError(f"{label} closed before its answer was complete.")
-                    left -= len(part)
-
-            samples = latency(once, rounds=ROUNDS, warmup=100, label=label)
+            carry = _carry(client, label, size)
+            samples = latency(lambda: carry(ask), rounds=ROUNDS, warmup=100, label=label)
         # What disturbs a measurement only ever makes it slower: the best of several counts.
         rate = max(flood(server.address, ask, size) for _ in range(FLOODS))
     return ServiceCost(label, lines_of_code(service), tuple(wire), samples, rate)
 
 
-def echo_goodput(service: Any, *, sizes: Iterable[int], label: str) -> Throughput:
-    """The goodput of an echo service in a process of its own, message after message.
+def echo_goodputs(services: Mapping[str, Any], *, sizes: Iterable[int]) -> list[Throughput]:
+    """The goodput of echo services by their labels, each in a process of its own.
 
-    A message counts when all of it has come back. Parameters as of `measure_service` and
-    `helpers.ways.goodput`; sizes that fit into the kernel's buffers (64 KiB) cannot block.
+    A message counts when all of it has come back, and the next is sent then. Sizes are in bytes;
+    what fits into the kernel's buffers (64 KiB) cannot block.
     """
-    with serve_library(service, apart=True) as server:
-        with socket.create_connection(server.address, PATIENCE) as client:
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sizes, curves = tuple(sizes), []
+    with progress_bar(len(services), "goodput", delay=1) as bar:
+        for label, service in services.items():
+            with serve_library(service, apart=True) as server:
+                with _connected(server.address) as client:
+                    curves.append(goodput(_carry(client, label), sizes=sizes, label=label))
+            bar.update()
+    return curves
 
-            def carry(message: bytes) -> None:
-                client.sendall(message)
-                left = len(message)
-                while left:
-                    if not (part := client.recv(left)):
-                        raise ConnectionError(f"{label} closed before all had come back.")
-                    left -= len(part)
 
-            return goodput(carry, sizes=sizes, label=label)
+def _connected(address: Any) -> socket.socket:
+    client = socket.create_connection(address, PATIENCE)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return client
+
+
+def _carry(client: socket.socket, label: str, size: int = 0) -> Callable[[bytes], None]:
+    """Send a message and read an answer of `size` bytes; 0: as long as the message."""
+
+    def carry(message: bytes) -> None:
+        client.sendall(message)
+        left = size or len(message)
+        while left > 0:
+            if not (part := client.recv(left)):
+                raise ConnectionError(f"{label} closed before its answer was complete.")
+            left -= len(part)
+
+    return carry
 
 
 def answer_size(client: socket.socket, ask: bytes) -> int:
@@ -155,8 +183,7 @@ def flood(
     with contextlib.ExitStack() as closing:
         waiting = closing.enter_context(selectors.DefaultSelector())
         for _ in range(at_once):
-            client = closing.enter_context(socket.create_connection(address, PATIENCE))
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client = closing.enter_context(_connected(address))
             waiting.register(client, selectors.EVENT_READ, [0])
             client.sendall(ask)
         answers, begun = 0, time.perf_counter()

@@ -13,9 +13,10 @@ from helpers.measure import Latency
 from helpers.services import (
     ServiceCost,
     answer_size,
-    echo_goodput,
+    echo_goodputs,
     flood,
     measure_service,
+    measure_services,
     services_figure,
 )
 
@@ -45,6 +46,16 @@ def test_a_slow_service_costs_more(monkeypatch: pytest.MonkeyPatch) -> None:
     assert quick.latency.percentile(50) < late.latency.percentile(50)
     assert late.per_second <= 500 < 2 * quick.per_second
     assert (quick.lines, late.lines) == (3, 4)
+
+
+def test_several_are_measured_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("helpers.services.ROUNDS", 20)
+    plan = [("echo, Twisted", Echo, b"hello"), ("echo, asyncio", slow, b"hi")]
+    costs = measure_services(plan, lambda service, ask: [len(ask), 66])
+    assert [(cost.label, cost.wire) for cost in costs] == [
+        ("echo, Twisted", (5, 66)),
+        ("echo, asyncio", (2, 66)),
+    ]
 
 
 def test_a_service_that_does_not_answer_is_an_error() -> None:
@@ -77,7 +88,8 @@ def test_a_server_that_closes_in_a_flood_is_an_error() -> None:
 
 
 def test_the_goodput_of_an_echo_grows_with_the_size_of_messages() -> None:
-    curve = echo_goodput(Echo, sizes=(16, 16_384), label="Twisted")
+    (curve,) = echo_goodputs({"Twisted": Echo}, sizes=(16, 16_384))
+    assert curve.label == "Twisted"
     assert curve.bits_per_second[1] > 5 * curve.bits_per_second[0]
 
 
