@@ -13,27 +13,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-import atheris
-
 SLOW = 5  # seconds for one input: more is a hang
-
-# What is watched: the course's own modules. Those of scapy would make it ten times slower.
-with atheris.instrument_imports(include=["helpers", "fuzz_targets"]):
-    from fuzz_targets import group
-    from mutations import captured, written
 
 
 def main(name: str, seconds: int) -> None:
+    import atheris
+
+    # What is watched: the course's own modules. Those of scapy would make it ten times slower.
+    with atheris.instrument_imports(include=["helpers", "fuzz_targets"]):
+        from fuzz_targets import group
+        from mutations import captured, written
+
     with tempfile.TemporaryDirectory() as folder:
         for number, seed in enumerate([*captured()[:100], *written()]):
             Path(folder, f"{number}").write_bytes(bytes([number % 256]) + seed)
         options = [f"-max_total_time={seconds}", f"-timeout={SLOW}", "-max_len=600"]
-        options += [
-            "-seed=1",
-            "-verbosity=0",
-            "-print_final_stats=1",
-            f"-artifact_prefix={folder}/",
-        ]
+        options += ["-seed=1", "-print_final_stats=1", f"-artifact_prefix={folder}/"]
         os.environ.setdefault("COURSE_PROGRESS", "off")
         atheris.Setup([sys.argv[0], *options, folder], group(name))
         atheris.Fuzz()

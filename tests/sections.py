@@ -6,7 +6,8 @@ so, before the first cell that uses one:
 
     (This needs `shout` from [A network of your own](#A-network-of-your-own).)
 
-"From here on" in the sentence makes it hold for all sections that follow, too.
+"From here on" in the sentence makes it hold for all sections that follow, too. What a notebook
+has to say: `python tests/sections.py notebooks/12_protocols.ipynb`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import builtins
 import re
 import symtable
+import sys
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -123,3 +125,34 @@ def _find_needs(section: Section, given: set[str]) -> None:
         for name in sorted(here | (names.used_later - in_all)):
             section.needs.setdefault(name, cell)
         section.defined |= names.defined
+
+
+def sentence(section: Section, found: list[Section]) -> str:
+    """What this section has to say; "" if it needs nothing, or nothing more than is told."""
+    where = {name: each for each in reversed(found) for name in each.defined}
+    parts: dict[str, list[str]] = {}
+    for name in section.needs:
+        if name in where and name not in section.told:
+            link = f"[{where[name].title}](#{where[name].anchor})"
+            parts.setdefault(link, []).append(f"`{name}`")
+    told = [f"{_listed(names)} from {link}" for link, names in parts.items()]
+    return f"(This needs {', and '.join(told)}.)" if told else ""
+
+
+def _listed(names: list[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def main(*paths: str) -> None:
+    import nbformat
+
+    for path in paths:
+        found = sections(nbformat.read(path, as_version=4))
+        for section in found:
+            if text := sentence(section, found):
+                print(f"{path}, ## {section.title}\n    {text}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
