@@ -144,6 +144,8 @@ async def execute(connection: Any, source: str) -> list[str]:
         if isinstance(text, bytes):  # a message with binary parts: widgets' pictures
             continue
         got = json.loads(text)
+        if got["content"].get("execution_state") in ("dead", "restarting"):
+            raise ConnectionError("the kernel died")
         if got["parent_header"].get("msg_id") != name:
             continue
         kind, content = got["header"]["msg_type"], got["content"]
