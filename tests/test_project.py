@@ -147,6 +147,32 @@ def test_links_between_notebooks_lead_somewhere(path: Path) -> None:
         assert (path.parent / link).exists(), link
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_minutes_are_those_that_the_teachers_guide_explains(path: Path) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    reading = [cell for cell in cells if not re.match(r"ex\d+-", cell.id)]
+    words = sum(len(c.source.split()) for c in reading if c.cell_type == "markdown")
+    codes = [cell.source for cell in reading if cell.cell_type == "code"]
+    lines = sum(bool(line.strip()) for source in codes for line in source.splitlines())
+    computed = words / 150 + lines * 4 / 60 + len(codes) / 4
+    told = re.search(r"^Time: (\d+) minutes", cells[0].source, re.MULTILINE)
+    assert told
+    assert computed == pytest.approx(int(told[1]), abs=5)
+
+
+def test_every_word_of_the_glossary_stands_in_the_notebook_that_it_names() -> None:
+    rows = re.findall(
+        r"^\| <a id=\"[^\"]+\"></a>\*\*([^*]+)\*\*.*\[\d\d\]\((\w+\.ipynb)\) \|$",
+        (ROOT / "notebooks/glossary.md").read_text(),
+        re.MULTILINE,
+    )
+    assert len(rows) > 100
+    for word, name in rows:
+        cells = nbformat.read(ROOT / "notebooks" / name, as_version=4).cells
+        prose = " ".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        assert word.partition(" (")[0].lower() in " ".join(prose.lower().split()), word
+
+
 def test_the_commands_of_the_readme_are_one_line_each() -> None:
     readme = (ROOT / "README.md").read_text()
     commands = re.findall(r"```sh\n(.+?)\n```", readme, re.S)
