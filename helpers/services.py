@@ -14,7 +14,7 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .figures import new_figure, picture_of
@@ -28,6 +28,7 @@ from .ways import goodput
 AT_ONCE = 8  # clients that ask without a pause, to find the most that a server can answer
 SECONDS = 0.1
 FLOODS = 3
+GOODPUTS = 2
 ROUNDS = 800
 PATIENCE = 5.0  # seconds for one answer
 
@@ -115,14 +116,17 @@ def echo_goodputs(services: Mapping[str, Any], *, sizes: Iterable[int]) -> list[
     """The goodput of echo services by their labels, each in a process of its own.
 
     A message counts when all of it has come back, and the next is sent then. Sizes are in bytes;
-    what fits into the kernel's buffers (64 KiB) cannot block.
+    what fits into the kernel's buffers (64 KiB) cannot block. The best of two runs counts.
     """
     sizes, curves = tuple(sizes), []
     with progress_bar(len(services), "goodput", delay=1) as bar:
         for label, service in services.items():
             with serve_library(service, apart=True) as server:
                 with _connected(server.address) as client:
-                    curves.append(goodput(_carry(client, label), sizes=sizes, label=label))
+                    carry = _carry(client, label)
+                    runs = [goodput(carry, sizes=sizes, label=label) for _ in range(GOODPUTS)]
+            best = map(max, zip(*(run.bits_per_second for run in runs), strict=True))
+            curves.append(replace(runs[0], bits_per_second=tuple(best)))
             bar.update()
     return curves
 
