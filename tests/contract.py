@@ -29,7 +29,8 @@ MOST_LINES = 25
 
 # Both run in the notebook's kernel. What the kernel itself holds is there before.
 BEFORE = """
-import gc as _gc, json as _json, os as _os, tempfile as _tempfile, threading as _threading
+import gc as _gc, json as _json, os as _os, sys as _sys
+import tempfile as _tempfile, threading as _threading
 from pathlib import Path as _Path
 import psutil as _psutil
 _process = _psutil.Process()
@@ -43,6 +44,12 @@ def _links(pattern):
             pass  # the descriptor by which the folder was read
     return found
 
+def _spare():
+    """The descriptor that Twisted keeps open for when there are no more."""
+    tcp = _sys.modules.get("twisted.internet.tcp")
+    held = getattr(getattr(tcp, "_reservedFD", None), "_fileDescriptor", None)
+    return str(held.fileno()) if held else ""
+
 def _look():
     folders = {_Path.cwd(), _Path.home(), _Path(_tempfile.gettempdir())}
     return {
@@ -52,7 +59,8 @@ def _look():
         "children": set(_process.children(recursive=True)),
         # matplotlib keeps the fonts open that it has used; IPython writes its history.
         "descriptors": {link for link in _links("fd/*")
-                        if not link[1].endswith((".ttf", ".sqlite-journal"))},
+                        if not link[1].endswith((".ttf", ".sqlite-journal"))
+                        and link[0] != _spare()},
         "namespaces": _links("task/*/ns/*"),
         "files": {path for folder in folders for path in folder.iterdir()
                   if folder != _Path.home() or not path.name.startswith(".")},
@@ -64,6 +72,8 @@ _before = _look()
 # left alone. Set where the tests are to run with recordings only.
 ELSEWHERE = """
 import asyncio, multiprocessing, os, socket, ssl, subprocess, sys, tempfile
+import aiosmtpd.smtp, pyftpdlib.handlers, tornado.web, urllib.request
+import twisted.internet.reactor, twisted.web.server
 import hypothesis, ipywidgets, matplotlib, numpy, psutil, scapy.all, scapy.layers.inet6, tqdm.auto
 for _module, _names in {
     socket: "AF_NETLINK AF_PACKET IPV6_RECVERR IP_RECVERR MSG_ERRQUEUE SO_BINDTODEVICE SO_MARK "
