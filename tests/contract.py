@@ -45,7 +45,7 @@ def _links(pattern):
     return found
 
 def _spare():
-    """The descriptor that Twisted keeps open for when there are no more."""
+    # The descriptor that Twisted keeps open for when there are no more.
     tcp = _sys.modules.get("twisted.internet.tcp")
     held = getattr(getattr(tcp, "_reservedFD", None), "_fileDescriptor", None)
     return str(held.fileno()) if held else ""
