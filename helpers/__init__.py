@@ -34,6 +34,9 @@
     charts       a connection over time
     tls_attempts TLS connections in memory, record by record: done, or refused on purpose
     practice     predictions, exercises, hints, progress
+    live_strips  numbers of a service, drawn while they come
+    chat_load    hundreds of members for a chat service, from another process
+    chat_judge   a chat service's behaviours, tried on any version of it
 
 Each module imports only from those above it, and from the small ones they are built of.
 Nothing heavy is imported here: scapy, matplotlib and the widgets come when first used.

@@ -155,9 +155,11 @@ async def one_byte_at_a_time_is_ended_by_the_deadline_too(trial: Trial) -> None:
         done, _ = await asyncio.wait([hearing], timeout=trial.limits.patience / 5)
         if done:
             break
-    else:
+    if not hearing.done() or hearing.exception():
         hearing.cancel()
-        raise Unmet(f"drip sent a byte each {trial.limits.patience / 5:g} s, for ever, it seems")
+        problem = f"drip sent a byte each {trial.limits.patience / 5:g} s, and was not ended; "
+        problem += f"the rest of a message may take {trial.limits.patience:g} s in all"
+        raise Unmet(problem, framed("BYE too late"), b"")
     if hearing.result() != ["BYE too late"]:
         raise Unmet("drip heard another reason", framed("BYE too late"), framed(*hearing.result()))
     await ann.expect(trial.event("tea", "LEFT", "drip"))
