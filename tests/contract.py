@@ -59,7 +59,7 @@ def _look():
         "children": set(_process.children(recursive=True)),
         # matplotlib keeps the fonts open that it has used; IPython writes its history.
         "descriptors": {link for link in _links("fd/*")
-                        if not link[1].endswith((".ttf", ".sqlite-journal"))
+                        if not link[1].endswith(".ttf") and "/.ipython" not in link[1]
                         and link[0] != _spare()},
         "namespaces": _links("task/*/ns/*"),
         "files": {path for folder in folders for path in folder.iterdir()

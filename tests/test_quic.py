@@ -16,7 +16,7 @@ def test_its_window_grows_and_falls_and_the_queue_shows_in_the_round_trips() -> 
             flow = quic.upload(link.address, seconds=1.5)
     windows = [info.snd_cwnd or 0 for _, info in flow.samples]
     top = windows.index(max(windows))
-    assert windows[0] == 10
+    assert 10 <= windows[0] <= 12  # of a slow handshake some datagrams are acknowledged already
     assert max(windows) >= 20
     assert min(windows[top:]) <= 0.6 * max(windows)
     trips = [info.rtt for _, info in flow.samples if info.rtt]
