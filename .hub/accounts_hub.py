@@ -107,7 +107,14 @@ def repository(course: Path, folder: Path) -> Iterator[str]:
     subprocess.run(["git", "clone", "--quiet", "--bare", course, folder / "course"], check=True)
     subprocess.run(["git", "branch", "--force", BRANCH, "HEAD"], cwd=folder / "course", check=True)
     (port,) = free_ports(1)
-    command = ["git", "daemon", "--listen=127.0.0.1", f"--port={port}", "--export-all"]
+    command = [
+        "git",
+        "daemon",
+        "--listen=127.0.0.1",
+        f"--port={port}",
+        "--export-all",
+        "--max-connections=0",
+    ]
     daemon = subprocess.Popen([*command, f"--base-path={folder}", folder / "course"])
     try:
         yield f"git://127.0.0.1:{port}/course"
