@@ -101,7 +101,8 @@ class Hub:
         began = time.monotonic()
         kernel = await self.ask("POST", f"{user}/kernels", {"name": "python3", "path": path})
         address = f"{self.url}{user}/kernels/{kernel['id']}/channels".replace("http", "ws", 1)
-        request = HTTPRequest(address, headers=self._headers, connect_timeout=PATIENCE)
+        waits = {"connect_timeout": PATIENCE, "request_timeout": PATIENCE}
+        request = HTTPRequest(address, headers=self._headers, **waits)
         connection = await websocket_connect(request, max_message_size=1 << 28)
         try:
             for cell in cells:

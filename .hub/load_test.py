@@ -51,7 +51,13 @@ async def together(
     began = time.monotonic()
     await asyncio.gather(*(there.start(learner) for learner in learners))
     print(f"{len(learners)} servers are up after {time.monotonic() - began:.0f} s", flush=True)
-    await asyncio.gather(*(there.pull(learner, repo) for learner in learners))
+    few = asyncio.Semaphore(4)  # git's own daemon turns larger crowds away
+
+    async def bring(learner: str) -> None:
+        async with few:
+            await there.pull(learner, repo)
+
+    await asyncio.gather(*map(bring, learners))
     await there.follow(learners[0], repo, notebooks[0])
     print(f"all have the notebooks after {time.monotonic() - began:.0f} s", flush=True)
 
