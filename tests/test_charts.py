@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from exchanges import MS, echo_exchange, packet, tcp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, UDP
 
@@ -127,6 +127,7 @@ def test_thousands_of_segments_make_a_small_picture():
     assert len(time_sequence([*one, *many]).html) < 60_000
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(range(16)), max_size=40))
 def test_any_selection_of_packets_can_be_drawn(chosen):
     every = [*transfer(5), tcp(90, "client", "A", 101, 1, b"x" * 50),
