@@ -30,9 +30,9 @@ NOTE = (
 )
 
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
-_LINK = re.compile(r"\]\((?:notebooks/)?(\d\d_\w+)\.ipynb(#[^)\s]*)?\)")
+_LINK = re.compile(r"\]\((?:notebooks/)?(\d\d_\w+\.ipynb|glossary\.md)(#[^)\s]*)?\)")
 # What the README tells only those who have the repository.
-_NOT_FOR_READERS = ("Test", "Change")
+_NOT_FOR_READERS = ("Test", "Teach", "Change")
 
 
 def run(path: Path) -> Any:
@@ -95,7 +95,7 @@ def linked(markdown: str, ending: str = ".html") -> str:
     >>> linked("See [03 Sockets](03_sockets.ipynb#Names).")
     'See [03 Sockets](03_sockets.html#Names).'
     """
-    return _LINK.sub(rf"](\1{ending}\2)", markdown)
+    return _LINK.sub(lambda m: f"]({m[1].partition('.')[0]}{ending}{m[2] or ''})", markdown)
 
 
 def title_of(notebook: Any) -> str:
@@ -121,7 +121,13 @@ def body(notebook: Any) -> str:
         exclude_anchor_links=True,
     )
     written, _ = exporter.from_notebook_node(notebook)
-    return str(written)
+    return re.sub(r"<(h[1-6])>(.*?)</\1>", _with_anchor, str(written), flags=re.DOTALL)
+
+
+def _with_anchor(heading: re.Match[str]) -> str:
+    """A heading that links can lead to, by the name that it has in JupyterLab."""
+    words = html.unescape(re.sub("<[^>]+>", "", heading[2])).replace(" ", "-")
+    return f'<{heading[1]} id="{html.escape(words)}">{heading[2]}</{heading[1]}>'
 
 
 def page(title: str, content: str, links: Sequence[tuple[str, str]] = (), note: str = "") -> str:
@@ -151,15 +157,19 @@ def page(title: str, content: str, links: Sequence[tuple[str, str]] = (), note: 
 
 def index(readme: str) -> str:
     """The content of the index page: the README, for those who read the pages."""
-    from nbformat.v4 import new_markdown_cell, new_notebook
-
     first, *sections = re.split(r"^(?=## )", readme, flags=re.M)
     kept = [s for s in sections if s[3:].split("\n")[0] not in _NOT_FOR_READERS]
     text = linked("".join([first, *kept]))
     # A badge is a picture from another server, and leads nowhere while the address is not known.
     text = re.sub(r"^.*OWNER/REPOSITORY.*\n", "", text, flags=re.M)
-    text = re.sub(r"\[!\[([^\]]*)\]\([^)]*\)\]", r"[\1]", text)
-    return body(new_notebook(cells=[new_markdown_cell(text, id="readme")]))
+    return prose(re.sub(r"\[!\[([^\]]*)\]\([^)]*\)\]", r"[\1]", text))
+
+
+def prose(markdown: str) -> str:
+    """Markdown as HTML."""
+    from nbformat.v4 import new_markdown_cell, new_notebook
+
+    return body(new_notebook(cells=[new_markdown_cell(markdown, id="prose")]))
 
 
 def write(folder: Path, notebooks: Sequence[tuple[str, Any]], machine: str) -> None:
@@ -180,10 +190,13 @@ def write(folder: Path, notebooks: Sequence[tuple[str, Any]], machine: str) -> N
     readme = (ROOT / "README.md").read_text("utf-8")
     heading = readme.splitlines()[0].lstrip("# ")
     (folder / "index.html").write_text(page(heading, index(readme)), "utf-8")
+    words = prose(linked((ROOT / "notebooks/glossary.md").read_text("utf-8")))
+    home = [("All notebooks", "index.html")]
+    (folder / "glossary.html").write_text(page("Glossary", words, home), "utf-8")
     titles = [title_of(notebook) for _, notebook in notebooks]
     note = NOTE.format(machine=machine, date=f"{datetime.now():%Y-%m-%d}")
     for number, (name, notebook) in enumerate(notebooks):
-        links = [("All notebooks", "index.html")]
+        links = [*home]
         for other, word in ((number - 1, "Before"), (number + 1, "Next")):
             if 0 <= other < len(notebooks):
                 links.append((f"{word}: {titles[other]}", f"{notebooks[other][0]}.html"))

@@ -20,7 +20,13 @@ MOST_BYTES = 5_000_000
 def names_in_notebooks() -> list[str]:
     found = []
     for path in COURSE.glob("notebooks/*.ipynb"):
-        for cell in nbformat.read(path, as_version=4).cells:
+        cells = nbformat.read(path, as_version=4).cells
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        # One for each of some functions and classes, by their names.
+        for start in re.findall(r'\bname=f"(\d\d-)\{\w+\.__name__\}"', code):
+            defined = re.findall(r"^(?:class|def|async def) (\w+)", code, re.MULTILINE)
+            found += [start + name for name in defined if start + name in recordings.names()]
+        for cell in cells:
             if cell.cell_type == "code":
                 found += re.findall(r'\bname="(\d\d-[^"]+)"', cell.source)
                 # This records each step, and then all of them.

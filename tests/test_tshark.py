@@ -132,6 +132,8 @@ def differences(frames: list[bytes], path: Path) -> tuple[int, list[str]]:
                 read_there = number(text) // unit
                 if name == "IPv4 Fragment Offset" and ours[name] * 8 == read_there:
                     continue  # some versions of tshark count bytes
+                if name == "IPv4 Total Length" and ours[name] == 0:
+                    continue  # tshark takes it for a segment yet to be cut, and says the frame's
                 if ours[name] != read_there:
                     wrong.append(f"{name}: {ours[name]}, tshark: {text}, of {frame.hex()}")
     return agreed, wrong
