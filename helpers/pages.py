@@ -30,7 +30,7 @@ NOTE = (
 )
 
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
-_LINK = re.compile(r"\]\((?:notebooks/)?(\d\d_\w+\.ipynb|glossary\.md)(#[^)\s]*)?\)")
+_LINK = re.compile(r"\]\((?:notebooks/)?(\d\d[a-z]?_\w+\.ipynb|glossary\.md)(#[^)\s]*)?\)")
 # What the README tells only those who have the repository.
 _NOT_FOR_READERS = ("Test", "Teach", "Change")
 

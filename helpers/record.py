@@ -20,6 +20,11 @@ from .recordings import ASKED, FOLDER
 CELL_SECONDS = 120
 
 
+def recordings_of(notebook: str) -> str:
+    """The names of a notebook's recordings, as a pattern: "05b-*" for "05b_flow_control"."""
+    return f"{notebook.partition('_')[0]}-*"
+
+
 def execute(
     notebook: Any, folder: Path, environment: dict[str, str] | None = None, *, go_on: bool = False
 ) -> None:
@@ -76,7 +81,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             execute(notebook, path.parent, {ASKED: folder, **environment})
             # Only now, when all went well, and with what is no longer recorded left out.
-            for old in FOLDER.glob(f"{path.stem[:2]}-*"):
+            for old in FOLDER.glob(recordings_of(path.stem)):
                 old.unlink()
             for new in Path(folder).iterdir():
                 shutil.copy(new, FOLDER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 from contract import Run, broken_promises, run, streams
 from shapes import differences_between
 
-from helpers import recordings
+from helpers import record, recordings
 from helpers.capture import CHOICE
 from helpers.machine import this_machine
 
@@ -35,7 +36,7 @@ def test_the_notebook_keeps_its_promises(path: Path, tmp_path: Path, thorough: b
 
 
 def recordings_of(notebook: Path) -> list[str]:
-    return [name for name in recordings.names() if name.startswith(f"{notebook.stem[:2]}-")]
+    return fnmatch.filter(recordings.names(), record.recordings_of(notebook.stem))
 
 
 def sample() -> Any:

@@ -23,12 +23,12 @@ def names_in_notebooks() -> list[str]:
         cells = nbformat.read(path, as_version=4).cells
         code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
         # One for each of some functions and classes, by their names.
-        for start in re.findall(r'\bname=f"(\d\d-)\{\w+\.__name__\}"', code):
+        for start in re.findall(r'\bname=f"(\d\d[a-z]?-)\{\w+\.__name__\}"', code):
             defined = re.findall(r"^(?:class|def|async def) (\w+)", code, re.MULTILINE)
             found += [start + name for name in defined if start + name in recordings.names()]
         for cell in cells:
             if cell.cell_type == "code":
-                found += re.findall(r'\bname="(\d\d-[^"]+)"', cell.source)
+                found += re.findall(r'\bname="(\d\d[a-z]?-[^"]+)"', cell.source)
                 # This records each step, and then all of them.
                 steps = re.findall(r'call_by_call\(.*name="([^"]+)"', cell.source)
                 found += [f"{name}-whole" for name in steps]
