@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+import notebooks_plugin
 import pytest
 
 # Inherited by the kernels that run the notebooks.
@@ -17,6 +18,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="also what takes minutes: the notebooks' cells again and in another order, fuzzing",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(notebooks_plugin)
 
 
 @pytest.fixture(scope="session")
