@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+import lanes
 import notebooks_plugin
 import pytest
 
@@ -22,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(notebooks_plugin)
+    config.pluginmanager.register(lanes)
 
 
 @pytest.fixture(scope="session")

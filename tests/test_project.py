@@ -179,6 +179,6 @@ def test_the_commands_of_the_readme_are_one_line_each() -> None:
     assert len(commands) == 2
     assert all("\n" not in command for command in commands)
     assert "notebooks/00_start_here.ipynb" in commands[0]
-    assert commands[1].endswith("pytest")
+    assert commands[1].endswith("pytest -n 2")
     for name in re.findall(r"\]\((notebooks/[^)]+)\)", readme):
         assert (ROOT / name).exists(), name
