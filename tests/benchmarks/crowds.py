@@ -36,7 +36,7 @@ from helpers import busy
 """
 CELLS = ("handler", "sequential", "threads", "pool", "processes", "selector", "chat", "asyncio")
 RUNGS = (1, 10, 100, 1_000, 10_000)
-LIMIT, OPENING = 60, 20  # seconds: for all climbs together, for the clients of one rung to connect
+LIMIT, OPENING = 60, 30  # seconds: for all climbs together, for the clients of one rung to connect
 CLIENTS = 100
 TURNS, TURN_SECONDS = 11, 0.1  # for each of two servers
 # asyncio reads into 256 KiB. In a small process glibc gives them back to the kernel each time, at
@@ -119,7 +119,7 @@ def ladder() -> dict[str, float]:
 
     All climb all five rungs: the sequential server and the pool too, which leave most clients
     without an answer. Only a process for each client goes as far as half of the free memory,
-    and 20 seconds to fork them, let it: `processes` is how many that were. Absent, with a
+    and 30 seconds to fork them, let it: `processes` is how many that were. Absent, with a
     sentence, if another climb ends early.
     """
     if room_for(max(RUNGS)) < max(RUNGS):
