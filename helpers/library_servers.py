@@ -27,13 +27,13 @@ import select
 import socket
 import socketserver
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .loop_servers import LoopServer
+from .own_folders import own_folder
 from .process_server import ServerProcess
 from .shipping import own_source, source_of
 
@@ -126,7 +126,7 @@ def serve_ftp(files: Mapping[str, bytes]) -> LibraryServer:
     They are in a folder that is removed at stop. The server's `data_port` is the port of passive
     mode; it serves one such connection at a time.
     """
-    folder = tempfile.mkdtemp(prefix="course-")
+    folder = own_folder()
     for name, content in files.items():
         Path(folder, name).write_bytes(content)
     with socket.create_server(("127.0.0.1", 0)) as probe:

@@ -23,12 +23,12 @@ import errno
 import os
 import shutil
 import socket
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .asyncio_server import AsyncHandler, AsyncioServer
+from .own_folders import own_folder
 from .plain_errors import explained
 from .server_threads import DatagramServer, Server, StreamServer
 
@@ -113,7 +113,7 @@ def serve_unix(
     if not hasattr(socket, "AF_UNIX"):
         raise OSError("This platform's Python has no Unix sockets (AF_UNIX).")
     with explained("a server on a Unix socket"), contextlib.ExitStack() as undo:
-        folder = None if path else tempfile.mkdtemp(prefix="course-")
+        folder = None if path else own_folder()
         undo.callback(shutil.rmtree, folder or "", ignore_errors=True)
         path = str(path or Path(str(folder), "server.sock"))
         listener = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))

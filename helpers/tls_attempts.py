@@ -7,13 +7,14 @@ tried.talk  # every record
 
 from __future__ import annotations
 
+import shutil
 import ssl
-import tempfile
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from .own_folders import own_folder
 from .pictures import ORANGE
 from .tls_conversations import CLIENT, SERVER, Conversation, conversation, other
 
@@ -107,19 +108,21 @@ def attempt(
     made = Attempt(Conversation([]), client, server)
     ends = ((CLIENT, client, boxes[1], boxes[2]), (SERVER, server, boxes[3], boxes[0]))
     flights = []
-    with tempfile.TemporaryDirectory(prefix="course-") as folder:
-        path = Path(folder, "keys.txt")
-        before = client_context.keylog_filename
-        client_context.keylog_filename = str(path)
-        try:
-            for _ in range(_ROUNDS):
-                for side, end, outgoing, to_the_other in ends:
-                    _go_on(made, side, end)
-                    flights.append((side, outgoing.read()))
-                    to_the_other.write(flights[-1][1])
-        finally:
-            client_context.keylog_filename = before  # closes the file
-        made.talk = conversation(flights, path.read_text() if path.exists() else "")
+    folder = own_folder()
+    path = Path(folder, "keys.txt")
+    before = client_context.keylog_filename
+    client_context.keylog_filename = str(path)
+    try:
+        for _ in range(_ROUNDS):
+            for side, end, outgoing, to_the_other in ends:
+                _go_on(made, side, end)
+                flights.append((side, outgoing.read()))
+                to_the_other.write(flights[-1][1])
+    finally:
+        client_context.keylog_filename = before  # closes the file
+        keys = path.read_text() if path.exists() else ""
+        shutil.rmtree(folder)
+    made.talk = conversation(flights, keys)
     return made
 
 

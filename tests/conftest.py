@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+import lanes
+import notebooks_plugin
 import pytest
 
 # Inherited by the kernels that run the notebooks.
@@ -17,6 +19,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="also what takes minutes: the notebooks' cells again and in another order, fuzzing",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(notebooks_plugin)
+    config.pluginmanager.register(lanes)
 
 
 @pytest.fixture(scope="session")

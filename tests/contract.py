@@ -138,23 +138,32 @@ def run(
 ) -> Run:
     """Execute a copy of the notebook in a fresh kernel, in `folder`.
 
-    `thoroughly`: afterwards, in the same kernel, all cells once more; then each section alone,
-    the last one first, after the setup cell and the sections that it says it needs.
+    `thoroughly`: afterwards, in the same kernel, what `again` adds.
     """
     executed = _copy(notebook)
     cells = executed.cells
-    again = [*_copy(notebook).cells, *_each_section(_copy(notebook))] if thoroughly else []
-    elsewhere = os.environ.get(CHOICE) == RECORDING
-    before = ELSEWHERE + BEFORE if elsewhere else BEFORE
+    further = again(notebook) if thoroughly else []
     new = nbformat.v4.new_code_cell
-    executed.cells = [new(before), *cells, *again, new(AFTER)]
+    executed.cells = [new(before()), *cells, *further, new(AFTER)]
     with tempfile.TemporaryDirectory(prefix="course-test-") as temporary:
         execute(executed, folder, {**(environment or {}), "TMPDIR": temporary}, go_on=True)
         told = json.loads(executed.cells[-1].outputs[0]["text"])
         # What has left the family, but not the machine.
-        told["children"] += [str(process) for process in started_with(temporary)]
+        told["children"] += started_with(temporary)
     executed.cells = cells
-    return Run(executed, again, **told)
+    return Run(executed, further, **told)
+
+
+def before() -> str:
+    """The code of the cell before the first."""
+    elsewhere = os.environ.get(CHOICE) == RECORDING
+    return ELSEWHERE + BEFORE if elsewhere else BEFORE
+
+
+def again(notebook: Any) -> list[Any]:
+    """All cells once more; then each section alone, the last one first, after the setup cell and
+    the sections that it says it needs."""
+    return [*_copy(notebook).cells, *_each_section(_copy(notebook))]
 
 
 def _copy(notebook: Any) -> Any:
@@ -182,14 +191,16 @@ def _each_section(notebook: Any) -> list[Any]:
     return [*cells, new(FORGET_ALL)]
 
 
-def started_with(temporary: str) -> list[psutil.Process]:
-    """The processes that have this temporary folder in their environment."""
+def started_with(temporary: str) -> list[str]:
+    """The processes that have this temporary folder in their environment, and do not end."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # another user's, or gone
             if process.environ().get("TMPDIR") == temporary and process != psutil.Process():
                 found.append(process)
-    return found
+    # The kernel has just ended, and with it what waits for its end.
+    _, alive = psutil.wait_procs(found, timeout=1)
+    return [str(process) for process in alive]
 
 
 def broken_promises(ran: Run) -> list[str]:

@@ -1,42 +1,22 @@
-"""Every notebook keeps what the course promises; and the check of that can fail."""
+"""The check of what every notebook promises can fail. Who runs it: `notebooks_plugin`."""
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from contract import Run, broken_promises, run, streams
-from shapes import differences_between
+from contract import Run, broken_promises, run
 
-from helpers import record, recordings
 from helpers.capture import CHOICE
 from helpers.machine import this_machine
-
-NOTEBOOKS = sorted(Path(__file__).parents[1].glob("notebooks/*.ipynb"))
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_notebook_keeps_its_promises(path: Path, tmp_path: Path, thorough: bool) -> None:
-    notebook = nbformat.read(path, as_version=4)
-    ran = run(notebook, path.parent, {recordings.ASKED: str(tmp_path)}, thoroughly=thorough)
-    assert broken_promises(ran) == []
-    # A recording is for machines that lack something, never for a network that broke.
-    assert "could not be built" not in "".join(streams(ran.notebook, "stdout"))
-    machine = this_machine()
-    if machine.raw_capture.here and machine.private_networks.here and CHOICE not in os.environ:
-        # What ran here has the shape of what learners elsewhere are played.
-        assert recordings.names(tmp_path) == recordings_of(path)
-        assert differences_between(tmp_path, recordings.FOLDER) == []
-
-
-def recordings_of(notebook: Path) -> list[str]:
-    return fnmatch.filter(recordings.names(), record.recordings_of(notebook.stem))
+from helpers.packets import RECORDING
 
 
 def sample() -> Any:
@@ -218,3 +198,34 @@ def test_cells_that_run_once_only_and_sections_that_need_others_are_seen(tmp_pat
     assert len(again) == 2
     assert "Cell once raised AssertionError" in again[0]  # run a second time
     assert "Cell third raised NameError: name 'first'" in again[1]  # run without the first
+
+
+@pytest.mark.parametrize("what", ["nothing", "a thread", "an error"])
+def test_under_nbval_the_promises_are_the_last_test(tmp_path: Path, what: str) -> None:
+    if not this_machine().own_frames.here or os.environ.get(CHOICE) == RECORDING:
+        pytest.skip("the sample has no recording of its own")
+    notebook = sample()
+    notebook.cells[3].source = notebook.cells[3].source.replace("name='00-first-packets'", "")
+    notebook.cells[7].source += {
+        "nothing": "",
+        "a thread": "\nfrom threading import Event, Thread"
+        "\nThread(target=Event().wait, daemon=True, name='idle').start()",
+        "an error": "\nundefined",
+    }[what]
+    path = tmp_path / "99_sample.ipynb"
+    nbformat.write(notebook, path)
+    tests = Path(__file__).parent
+    options = ["--nbval-lax", "--nbval-current-env", "-p", "notebooks_plugin"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "--rootdir", tmp_path, path],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)])},
+        capture_output=True,
+        text=True,
+    )
+    passed, failed, told = {
+        "nothing": ("9 passed", "", ""),
+        "a thread": ("8 passed", "1 failed", "Left behind, threads: <Thread(idle"),
+        "an error": ("7 passed", "2 failed", "raised NameError: name 'undefined' is not defined."),
+    }[what]
+    assert all(each in done.stdout for each in (passed, failed, told)), done.stdout

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -279,6 +280,18 @@ def test_a_kernel_that_is_killed_leaves_no_process(kernel: Kernel) -> None:
     os.kill(kernel.manager.provisioner.pid, 9)
     kernel.manager.provisioner.process.wait()
     assert_nothing_is_left(kernel, descendants)
+    # Its folders go as soon as another kernel asks for one.
+    assert any(path.name.startswith("course-") for path in kernel.temporary.iterdir())
+    asked = "from helpers.own_folders import own_folder; print(own_folder())"
+    done = subprocess.run(
+        [sys.executable, "-c", asked],
+        env={**os.environ, "TMPDIR": str(kernel.temporary)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    left = [path for path in kernel.temporary.iterdir() if path.name.startswith("course-")]
+    assert left == [Path(done.stdout.strip())]
 
 
 @linux

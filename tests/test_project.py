@@ -141,10 +141,33 @@ def test_notebooks_are_stripped_and_their_cells_have_names(path: Path) -> None:
             assert cell.execution_count is None
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_links_between_notebooks_lead_somewhere(path: Path) -> None:
-    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text()):
-        assert (path.parent / link).exists(), link
+TEXTS = [*NOTEBOOKS, *(ROOT / "notebooks").glob("*.md"), ROOT / "README.md"]
+
+
+def anchors(path: Path) -> set[str]:
+    """Where links may lead to: a notebook's headings, as JupyterLab names them."""
+    if path.suffix == ".md":
+        text = path.read_text()
+        headings = re.findall(r"^#+ (.+)", text, re.MULTILINE)
+        names = {re.sub(r"[^\w -]", "", heading).lower() for heading in headings}
+        return {name.replace(" ", "-") for name in names} | set(re.findall(r'<a id="(.+?)"', text))
+    cells = nbformat.read(path, as_version=4).cells
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    headings = re.findall(r"^#+ (.+)", prose, re.MULTILINE)
+    return {re.sub("[`*]", "", heading.strip()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_links_lead_somewhere(path: Path) -> None:
+    text = path.read_text()
+    if path.suffix == ".ipynb":
+        cells = nbformat.read(path, as_version=4).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    for link, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", text):
+        target = path.parent / link if link else path
+        assert target.exists(), link
+        if anchor and target.suffix in (".ipynb", ".md"):
+            assert anchor in anchors(target), f"{link}#{anchor}"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -179,6 +202,6 @@ def test_the_commands_of_the_readme_are_one_line_each() -> None:
     assert len(commands) == 2
     assert all("\n" not in command for command in commands)
     assert "notebooks/00_start_here.ipynb" in commands[0]
-    assert commands[1].endswith("pytest")
+    assert commands[1].endswith("pytest -n 2")
     for name in re.findall(r"\]\((notebooks/[^)]+)\)", readme):
         assert (ROOT / name).exists(), name

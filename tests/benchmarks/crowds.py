@@ -36,7 +36,7 @@ from helpers import busy
 """
 CELLS = ("handler", "sequential", "threads", "pool", "processes", "selector", "chat", "asyncio")
 RUNGS = (1, 10, 100, 1_000, 10_000)
-LIMIT, OPENING = 60, 20  # seconds: for all climbs together, for the clients of one rung to connect
+LIMIT, OPENING = 60, 30  # seconds: for all climbs together, for the clients of one rung to connect
 CLIENTS = 100
 TURNS, TURN_SECONDS = 11, 0.1  # for each of two servers
 # asyncio reads into 256 KiB. In a small process glibc gives them back to the kernel each time, at
@@ -84,28 +84,24 @@ while True:
 }
 
 
-def answers(kind: str, server_cores: Cores, client_cores: Cores) -> dict[str, float]:
-    """Answers a second to 100 clients, each of which asks again as soon as it is answered, and
-    microseconds of processor time that the server takes for an answer: of both servers.
+def answers(
+    kind: str, server_cores: Cores, client_cores: Cores, clients: int = CLIENTS
+) -> dict[str, float]:
+    """Answers a second to so many clients, each of which asks again as soon as it is answered,
+    and microseconds of processor time that the server takes for an answer: of both servers.
 
     Both run all the time, and are asked in turns, for a moment each: what else the machine does
     meanwhile concerns both alike.
     """
-    with ExitStack() as stack:
-        sides: dict[str, tuple[Crowd, psutil.Process]] = {}
-        for whose, serve in (("course", _course), ("plain", _plain)):
-            with placed(server_cores):
-                address, pid = stack.enter_context(serve(kind))
-            with placed(client_cores):
-                clients = stack.enter_context(crowd(address, CLIENTS))
-            clients.flood(CLIENTS, 0.2)  # to warm up
-            sides[whose] = clients, psutil.Process(pid)
+    with _both(kind, server_cores, client_cores, clients) as sides:
+        for crowded, _ in sides.values():
+            crowded.flood(clients, 0.2)  # to warm up
         rates: dict[str, list[float]] = {whose: [] for whose in sides}
         before = {whose: _spent(server) for whose, (_, server) in sides.items()}
         order = list(sides)
         for _ in range(TURNS):
             for whose in order:
-                rates[whose].append(sides[whose][0].flood(CLIENTS, TURN_SECONDS))
+                rates[whose].append(sides[whose][0].flood(clients, TURN_SECONDS))
             order.reverse()
         result = {whose: median(found) for whose, found in rates.items()}
         for whose, (_, server) in sides.items():
@@ -114,12 +110,50 @@ def answers(kind: str, server_cores: Cores, client_cores: Cores) -> dict[str, fl
         return result
 
 
+def at_rate(kind: str, server_cores: Cores, client_cores: Cores, rate: int) -> dict[str, float]:
+    """The p99 of both servers' answers, in seconds, to so many requests a second: an open loop
+    over 100 connections, a second each."""
+    with _both(kind, server_cores, client_cores, CLIENTS) as sides:
+        return {
+            whose: crowded.ask(rate=rate, seconds=0.9, label=whose).within(99)
+            for whose, (crowded, _) in sides.items()
+        }
+
+
+def holding(kind: str, server_cores: Cores, client_cores: Cores, clients: int) -> dict[str, float]:
+    """Bytes of memory that each of so many connections takes, of both servers."""
+    with _both(kind, server_cores, client_cores, CLIENTS) as sides:
+        result = {}
+        for whose, (crowded, server) in sides.items():
+            before = server.memory_info().rss
+            crowded.grow(clients)
+            result[whose] = (server.memory_info().rss - before) / (clients - CLIENTS)
+        return result
+
+
+@contextmanager
+def _both(
+    kind: str, server_cores: Cores, client_cores: Cores, clients: int
+) -> Iterator[dict[str, tuple[Crowd, psutil.Process]]]:
+    """The course's server and the plain one, with so many clients each."""
+    if room_for(2 * clients) < 2 * clients:
+        raise Absent(f"the limit of open files does not allow {2 * clients:,} connections")
+    with ExitStack() as stack:
+        sides: dict[str, tuple[Crowd, psutil.Process]] = {}
+        for whose, serve in (("course", _course), ("plain", _plain)):
+            with placed(server_cores):
+                address, pid = stack.enter_context(serve(kind))
+            with placed(client_cores):
+                sides[whose] = stack.enter_context(crowd(address, clients)), psutil.Process(pid)
+        yield sides
+
+
 def ladder() -> dict[str, float]:
     """Seconds that all servers of the notebook take to climb, from 1 to 10,000 clients.
 
     All climb all five rungs: the sequential server and the pool too, which leave most clients
     without an answer. Only a process for each client goes as far as half of the free memory,
-    and 20 seconds to fork them, let it: `processes` is how many that were. Absent, with a
+    and 30 seconds to fork them, let it: `processes` is how many that were. Absent, with a
     sentence, if another climb ends early.
     """
     if room_for(max(RUNGS)) < max(RUNGS):

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 
 import floods
-from crowds import answers, ladder  # noqa: F401 - called by name
+from crowds import answers, at_rate, holding, ladder  # noqa: F401 - called by name
 from open_loops import queue_time, stalled_open, stalled_wrk  # noqa: F401
 from placement import Cores, placed
 from rows import Absent
@@ -31,8 +31,8 @@ MESSAGE = b"x" * 64
 CAPTURED_ROUNDS = 10_000
 
 
-def bulk(server_cores: Cores, client_cores: Cores) -> dict[str, float]:
-    """Goodput of 1 MiB messages to a sink, in bit/s; and processor time, in seconds a GB.
+def bulk(server_cores: Cores, client_cores: Cores, size: int) -> dict[str, float]:
+    """Goodput of messages of `size` bytes to a sink, in bit/s; and processor time, in seconds a GB.
 
     Both of sender and receiver, which are threads of this process.
     """
@@ -45,7 +45,7 @@ def bulk(server_cores: Cores, client_cores: Cores) -> dict[str, float]:
     with placed(server_cores):
         server = serve_tcp(discard)
     with server, placed(client_cores):
-        run = throughput(server.address, sizes=[1 << 20], seconds=1, label="bulk", connect=connect)
+        run = throughput(server.address, sizes=[size], seconds=1, label="bulk", connect=connect)
         (rate,), (wall, cpu) = run.bits_per_second, begun[-1]
         sent = rate / 8e9 * (time.perf_counter() - wall)
         return {"rate": rate, "cpu": (time.process_time() - cpu) / sent}

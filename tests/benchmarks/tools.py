@@ -13,15 +13,15 @@ from placement import Cores, placed
 from rows import Absent
 
 
-def iperf3(server_cores: Cores, client_cores: Cores) -> dict[str, float]:
-    """Goodput of 1 MiB writes over loopback, in bit/s, as the receiver counted it.
+def iperf3(server_cores: Cores, client_cores: Cores, size: int) -> dict[str, float]:
+    """Goodput of writes of `size` bytes over loopback, in bit/s, as the receiver counted it.
 
     And the processor time of both programs, in seconds a GB.
     """
     before = _spent_by_children()
     port = _free_port()
     server = ["iperf3", "-s", "-1", "-B", "127.0.0.1", "-p", port]
-    client = ["iperf3", "-c", "127.0.0.1", "-p", port, "-l", "1M", "-t", "1", "-J"]
+    client = ["iperf3", "-c", "127.0.0.1", "-p", port, "-l", str(size), "-t", "1", "-J"]
     report = _ask(server, server_cores, client, client_cores, sign="sum_received")
     received = json.loads(report)["end"]["sum_received"]
     cpu = (_spent_by_children() - before) / (received["bytes"] / 1e9)
