@@ -31,6 +31,10 @@ NOTE = (
 
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 _LINK = re.compile(r"\]\((?:notebooks/)?(\d\d[a-z]?_\w+\.ipynb|glossary\.md)(#[^)\s]*)?\)")
+# Two texts of one name, of the course and of the notebooks, have pages of other names.
+_INDEX, _TOPICS = "index", "topics"
+_READMES = {"](../README.md)": _INDEX, "](notebooks/README.md)": _TOPICS, "](README.md)": _TOPICS}
+_PICTURES = ".github/pictures"
 # What the README tells only those who have the repository.
 _NOT_FOR_READERS = ("Test", "Teach", "Change")
 
@@ -95,6 +99,8 @@ def linked(markdown: str, ending: str = ".html") -> str:
     >>> linked("See [03 Sockets](03_sockets.ipynb#Names).")
     'See [03 Sockets](03_sockets.html#Names).'
     """
+    for link, name in _READMES.items():
+        markdown = markdown.replace(link, f"]({name}{ending})")
     return _LINK.sub(lambda m: f"]({m[1].partition('.')[0]}{ending}{m[2] or ''})", markdown)
 
 
@@ -159,7 +165,7 @@ def index(readme: str) -> str:
     """The content of the index page: the README, for those who read the pages."""
     first, *sections = re.split(r"^(?=## )", readme, flags=re.M)
     kept = [s for s in sections if s[3:].split("\n")[0] not in _NOT_FOR_READERS]
-    text = linked("".join([first, *kept]))
+    text = linked("".join([first, *kept])).replace(f"{_PICTURES}/", "pictures/")
     # A badge is a picture from another server, and leads nowhere while the address is not known.
     text = re.sub(r"^.*OWNER/REPOSITORY.*\n", "", text, flags=re.M)
     return prose(re.sub(r"\[!\[([^\]]*)\]\([^)]*\)\]", r"[\1]", text))
@@ -189,10 +195,14 @@ def write(folder: Path, notebooks: Sequence[tuple[str, Any]], machine: str) -> N
     shutil.copy(ROOT / "LICENSE", folder)
     readme = (ROOT / "README.md").read_text("utf-8")
     heading = readme.splitlines()[0].lstrip("# ")
-    (folder / "index.html").write_text(page(heading, index(readme)), "utf-8")
-    words = prose(linked((ROOT / "notebooks/glossary.md").read_text("utf-8")))
-    home = [("All notebooks", "index.html")]
-    (folder / "glossary.html").write_text(page("Glossary", words, home), "utf-8")
+    (folder / f"{_INDEX}.html").write_text(page(heading, index(readme)), "utf-8")
+    shutil.copytree(ROOT / _PICTURES, folder / "pictures", dirs_exist_ok=True)
+    home = [("All notebooks", f"{_INDEX}.html")]
+    for source, name in (("glossary", "glossary"), ("README", _TOPICS)):
+        markdown = (ROOT / f"notebooks/{source}.md").read_text("utf-8")
+        title = markdown.splitlines()[0].lstrip("# ")
+        written = page(title, prose(linked(markdown)), home)
+        (folder / f"{name}.html").write_text(written, "utf-8")
     titles = [title_of(notebook) for _, notebook in notebooks]
     note = NOTE.format(machine=machine, date=f"{datetime.now():%Y-%m-%d}")
     for number, (name, notebook) in enumerate(notebooks):
