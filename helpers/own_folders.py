@@ -12,8 +12,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import psutil
-
 _PREFIX = "course-"
 
 
@@ -23,6 +21,8 @@ def own_folder() -> str:
     A process that is killed removes nothing (SIGKILL, signal(7)). So its number is part of the
     name, and the next process to ask for a folder removes those whose process is gone.
     """
+    import psutil
+
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
         number = folder.name.removeprefix(_PREFIX).partition("-")[0]
         if number.isdigit() and not psutil.pid_exists(int(number)) and _is_mine(folder):
