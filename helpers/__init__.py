@@ -36,6 +36,7 @@
     practice     predictions, exercises, hints, progress
     live_strips  numbers of a service, drawn while they come
     chat_load    hundreds of members for a chat service, from another process
+    chat_service the chat service of notebook 15, finished
     chat_judge   a chat service's behaviours, tried on any version of it
 
 Each module imports only from those above it, and from the small ones they are built of.

@@ -7,18 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from exchanges import tcp
 
 from helpers import Link, arq, serve_udp
 from helpers.arq_checks import ACK_LATE, LOST, Story, examine_sender
-from helpers.arq_figures import (
-    Sent,
-    overlay_figure,
-    pieces_sent,
-    segments_sent,
-    sequence_figure,
-    waits,
-)
+from helpers.arq_figures import sequence_figure
 
 Pair = Callable[[int], tuple[Any, Any]]
 PROTOCOLS: dict[str, Pair] = {
@@ -134,42 +126,3 @@ def test_what_the_check_calls_right_is_right_over_a_bad_link() -> None:
         for reference, cumulative in ((arq.GoBackN, True), (arq.SelectiveRepeat, False)):
             found = examine_sender(reference, reference, "S()", story, cumulative=cumulative)
             assert found is None
-
-
-def data_segments() -> list[Any]:
-    """A connection from port 40000: three segments of 1,000 bytes, the second sent again."""
-    return [
-        tcp(0, "client", "S", 0),
-        tcp(20, "server", "SA", 0, 1),
-        *(
-            tcp(ms, "client", "A", seq, 1, bytes(1000))
-            for ms, seq in ((21, 1), (22, 1001), (23, 2001), (45, 1001))
-        ),
-    ]
-
-
-def test_pieces_and_segments_are_counted_alike_from_the_first_data_on() -> None:
-    run = arq.Transfer("S", 2, 500, [(0.5, "send", 0), (0.504, "send", 1), (0.6, "again", 0)])
-    assert [each._replace(at=round(each.at)) for each in pieces_sent(run)] == [
-        Sent(0, 0, 500, False), Sent(4, 500, 500, False), Sent(100, 0, 500, True)
-    ]  # fmt: skip
-    sent = segments_sent(data_segments())
-    assert [(each.first, each.size, each.again) for each in sent] == [
-        (0, 1000, False), (1000, 1000, False), (2000, 1000, False), (1000, 1000, True)
-    ]  # fmt: skip
-    assert [each.at for each in sent] == [0, 1, 2, 24]
-    assert waits(sent) == [(sent[-1], 23)]
-
-
-def test_the_overlay_tells_both_in_words() -> None:
-    run = arq.Transfer("S", 2, 500, [(0, "send", 0), (0.004, "send", 1), (0.08, "again", 0)])
-    picture = overlay_figure(run, data_segments(), label="yours", caption="Here.")
-    assert (
-        "yours: the last one sent after 80 ms, 1 sent again, typically after 80 ms" in picture.alt
-    )
-    assert "kernel's TCP: the last one sent after 24 ms, 1 sent again, typically after 23 ms" in (
-        picture.alt
-    )
-    assert picture.caption.endswith("Here.")
-    with pytest.raises(ValueError, match="must be data in both"):
-        overlay_figure(run, [], label="yours")
