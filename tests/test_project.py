@@ -141,6 +141,7 @@ def test_notebooks_are_stripped_and_their_cells_have_names(path: Path) -> None:
             assert cell.execution_count is None
 
 
+MOST_MINUTES = 45
 TEXTS = [*NOTEBOOKS, *(ROOT / "notebooks").glob("*.md"), ROOT / "README.md"]
 
 
@@ -181,19 +182,33 @@ def test_the_minutes_are_those_that_the_teachers_guide_explains(path: Path) -> N
     told = re.search(r"^Time: (\d+) minutes", cells[0].source, re.MULTILINE)
     assert told
     assert computed == pytest.approx(int(told[1]), abs=5)
+    assert round(computed) <= MOST_MINUTES
 
 
-def test_every_word_of_the_glossary_stands_in_the_notebook_that_it_names() -> None:
+def test_every_word_of_the_glossary_is_linked_from_the_notebook_that_it_names() -> None:
     rows = re.findall(
-        r"^\| <a id=\"[^\"]+\"></a>\*\*([^*]+)\*\*.*\[\d\d[a-z]?\]\((\w+\.ipynb)\) \|$",
+        r"^\| <a id=\"([^\"]+)\"></a>\*\*([^*]+)\*\*.*\[\d\d[a-z]?\]\((\w+\.ipynb)\) \|$",
         (ROOT / "notebooks/glossary.md").read_text(),
         re.MULTILINE,
     )
     assert len(rows) > 100
-    for word, name in rows:
+    for anchor, word, name in rows:
         cells = nbformat.read(ROOT / "notebooks" / name, as_version=4).cells
-        prose = " ".join(cell.source for cell in cells if cell.cell_type == "markdown")
-        assert word.partition(" (")[0].lower() in " ".join(prose.lower().split()), word
+        prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        linked = re.search(rf"\[([^\]]+)\]\(glossary\.md#{anchor}\)", prose)
+        assert linked, f"{name} does not explain {word}"
+        assert word.partition(" (")[0].lower() in " ".join(linked[1].lower().split())
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_is_where_lists_every_myth(path: Path) -> None:
+    listed = (ROOT / "notebooks/README.md").read_text()
+    assert f"]({path.name}" in listed
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            text = " ".join(line.lstrip("> ") for line in cell.source.splitlines())
+            for myth in re.findall(r'\*\*Myth: "(.+?)[.,?!]?"', text):
+                assert f"| {myth}" in listed
 
 
 def test_the_commands_of_the_readme_are_one_line_each() -> None:
