@@ -142,6 +142,7 @@ def test_notebooks_are_stripped_and_their_cells_have_names(path: Path) -> None:
 
 
 MOST_MINUTES = 45
+_LOCAL = r"\]\((?!https?:)([^)#\s]*)#?((?:[^()\s]|\([^()\s]*\))*)\)"
 TEXTS = [*NOTEBOOKS, *(ROOT / "notebooks").glob("*.md"), ROOT / "README.md"]
 
 
@@ -164,7 +165,7 @@ def test_links_lead_somewhere(path: Path) -> None:
     if path.suffix == ".ipynb":
         cells = nbformat.read(path, as_version=4).cells
         text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    for link, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", text):
+    for link, anchor in re.findall(_LOCAL, text):
         target = path.parent / link if link else path
         assert target.exists(), link
         if anchor and target.suffix in (".ipynb", ".md"):
