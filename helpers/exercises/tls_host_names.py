@@ -63,7 +63,7 @@ EXERCISE = Exercise(
     name="covers",
     statement="""\
 Write `covers(names, host)`: is this host one of a certificate's DNS names? True or False. The rules
-(RFC 9525, section 6.3):
+(RFC 9525, sections 6.3 and 6.4):
 
 - upper and lower case are the same;
 - a name covers exactly itself, nothing below it and nothing above;
