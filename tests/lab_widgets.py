@@ -1,0 +1,282 @@
+"""All widgets of a notebook that is open in JupyterLab: found, and moved as a learner would.
+
+    hands = Hands(notebook)
+    notebook.run_all()
+    hands.move_all(hands.widgets())
+    assert hands.problems == [] and hands.left_alone() == []
+
+A widget is found by what JupyterLab shows, and moved by keys and clicks alone. That none was
+missed, the kernel tells: it knows of each that it made.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Sequence
+from typing import Any
+
+SETTLE_SECONDS = 60
+MANY = 20  # clicks on one button, until it has no more to give
+
+SLIDERS = {"IntSliderModel", "FloatSliderModel", "SelectionSliderModel"}
+RANGES = {"IntRangeSliderModel", "FloatRangeSliderModel", "SelectionRangeSliderModel"}
+LISTS = {"DropdownModel", "SelectModel"}
+CHOICES = {"RadioButtonsModel": "input", "ToggleButtonsModel": "button"}
+SWITCHES = {"CheckboxModel": "input", "ToggleButtonModel": None}
+FIELDS = {"TextModel", "TextareaModel"}
+BUTTON = "ButtonModel"
+# All others have to be in one of these, lest a new kind goes by unseen.
+FOR_THE_EYE = {"HTMLModel", "LabelModel", "OutputModel", "BoxModel", "HBoxModel", "VBoxModel"}
+BY_THEIR_ENDS = ("LayoutModel", "StyleModel", "ProgressModel")
+
+_SCRIPT = """() => {
+  const kernel = lab.panel.sessionContext.session.kernel, pending = new Set(), prints = {};
+  const frame = () => new Promise(requestAnimationFrame);
+  let emptied = () => {};
+  kernel.anyMessage.connect((_, {msg, direction}) => {
+    if (direction === 'send' && msg.channel === 'shell') pending.add(msg.header.msg_id);
+  });
+  // Comes after all that JupyterLab does on that message, also what it sends in answer.
+  kernel.iopubMessage.connect((_, {header, parent_header, content}) => {
+    if (header.msg_type === 'status' && content.execution_state === 'idle')
+      if (pending.delete(parent_header.msg_id) && !pending.size) emptied();
+  });
+  // Until the kernel has done all it was asked, and JupyterLab has shown what came of it.
+  lab.settle = async seconds => {
+    await frame();
+    if (pending.size) await Promise.race([
+      new Promise(done => { emptied = done; }),
+      new Promise((_, fail) => setTimeout(
+        () => fail(new Error(`the kernel is not done after ${seconds} s`)), 1000 * seconds)),
+    ]);
+    await frame();
+  };
+  const views = cell => lab.inside(cell.widget).map(each => each._view).filter(view => view?.model);
+  lab.widgets = () => lab.cells().flatMap(cell => views(cell).map(({model, el}) => {
+    el.dataset.modelId = model.model_id;
+    const {_options_labels, description, disabled, index, value, min, max, step} = model.attributes;
+    return {cell: cell.id, id: model.model_id, kind: model.name, labels: _options_labels,
+            description, disabled: !!disabled, index, value, min, max, step};
+  }));
+  // Those of @interact: outputs whose content is not a widget of their own.
+  const drawn = cell => lab.inside(cell.widget).filter(each => each._view?.model.name === 'OutputModel');
+  lab.drawnAnew = id => {
+    const cell = lab.cells().find(cell => cell.id === id), before = prints[id];
+    prints[id] = JSON.stringify(drawn(cell).map(each => each._view.model.outputs.toJSON()));
+    return prints[id] !== before;
+  };
+  lab.drawn = id => drawn(lab.cells().find(cell => cell.id === id)).every(each => {
+    const shown = [...each.node.querySelectorAll('.jp-OutputArea-output')];
+    return shown.length === each._view.model.outputs.length && shown.length > 0
+      && shown.every(node => node.innerText.trim() || node.querySelector('img, svg'));
+  });
+}"""
+
+_FAULTS = """id => [
+  ...lab.cells().filter(cell => cell.id === id).flatMap(cell => lab.results(cell).flatMap(result =>
+    result.output_type === 'error' ? [`${result.ename}: ${result.evalue}`]
+    : result.name === 'stderr' ? [`stderr: ${[result.text].flat().join('').trim()}`] : [])),
+  ...lab.stray.splice(0),
+]"""
+
+# Comments would be lost, were it written over several lines.
+_HELD = (
+    "__import__('json').dumps({key: [each['model_name'], each['state'].get('index'), "
+    "each['state'].get('value')] for key, each in "
+    "__import__('ipywidgets').Widget.get_manager_state()['state'].items() "
+    "if not each['model_name'].endswith(%r) and each['model_name'] not in %r})"
+)
+
+_ASK = """async expression => {
+  const {content} = await lab.panel.sessionContext.session.kernel.requestExecute({
+    code: '', silent: true, store_history: false, user_expressions: {said: expression},
+  }).done;
+  return content.user_expressions.said;
+}"""
+
+Widget = dict[str, Any]
+
+
+class Hands:
+    """What a learner can do with the widgets of a notebook; made before the notebook is run.
+
+    Attributes
+    ----------
+    moved : dict
+        Of each widget that was moved, by its id: the cell and the name, and where to it went.
+    problems : list of str
+        What went wrong: errors, words on stderr, and pictures that stay as they were.
+    """
+
+    def __init__(self, notebook: Any) -> None:
+        self.page = notebook.page
+        self.moved: dict[str, list[str]] = {}
+        self.problems: list[str] = []
+        self.page.evaluate(_SCRIPT)
+
+    def widgets(self, cell: str = "") -> list[Widget]:
+        """Those that are shown and can be moved: of this cell, or of all."""
+        shown = [each for each in self._shown() if not _for_the_eye(each)]
+        return [each for each in shown if cell in ("", each["cell"])]
+
+    def move_all(self, widgets: Sequence[Widget]) -> None:
+        """Move each to its least, middle and greatest value, and back to where it was."""
+        for widget in widgets:
+            before = len(self.problems)
+            drawn = [self._move(widget, place) for place in _places(widget)]
+            if self._draws(widget) and not any(drawn) and len(self.problems) == before:
+                self.problems.append(f"{_name(widget)}: nothing was drawn anew")
+
+    def move(self, widget: Widget, place: Any) -> None:
+        """Move a widget to a place: a number, the index of an option, a text."""
+        self._move(widget, place)
+
+    def press(self, widget: Widget) -> None:
+        """Press a button."""
+        self._move(widget, None)
+
+    def left_alone(self) -> list[str]:
+        """The widgets that the kernel has made and nobody has moved, and those that have
+        another value there than in the page."""
+        reply = self.page.evaluate(_ASK, _HELD % (BY_THEIR_ENDS, FOR_THE_EYE))
+        held = json.loads(ast.literal_eval(reply["data"]["text/plain"]))
+        shown = {each["id"]: each for each in self.widgets()}
+        return [
+            f"{kind} {shown.get(key, 'is not shown')} was not moved"
+            for key, (kind, _, _) in held.items()
+            if key not in self.moved
+        ] + [
+            f"{_name(shown[key])}: {at} in the page, {[index, value]} in the kernel"
+            for key, (_, index, value) in held.items()
+            if key in shown and (at := [shown[key]["index"], shown[key]["value"]]) != [index, value]
+        ]
+
+    # -------------------------------------------------------------- one move
+
+    def _move(self, widget: Widget, place: Any) -> bool:
+        """Move a widget to a place, and tell whether the pictures of its cell are others now."""
+        where = self.moved.setdefault(widget["id"], [_name(widget)])
+        if widget["disabled"]:
+            where.append("disabled")
+            return False
+        cell = widget["cell"]
+        self.page.evaluate("id => lab.drawnAnew(id)", cell)
+        self._go(widget, self.page.locator(f'[data-model-id="{widget["id"]}"]').first, place)
+        self.page.evaluate("seconds => lab.settle(seconds)", SETTLE_SECONDS)
+        drawn = bool(self.page.evaluate("id => lab.drawnAnew(id)", cell))
+        if self._draws(widget):
+            self.page.wait_for_function("id => lab.drawn(id)", arg=cell)
+        said = _label(widget, place)
+        where.append(said)
+        self.problems += [
+            f"{_name(widget)} at {said}: {fault}" for fault in self.page.evaluate(_FAULTS, cell)
+        ]
+        now = next((each for each in self.widgets(cell) if each["id"] == widget["id"]), None)
+        if now and place is not None and place not in (now["index"], now["value"]):
+            self.problems.append(f"{_name(widget)} did not go to {said}: {now}")
+        return drawn
+
+    def _shown(self) -> list[Widget]:
+        return list(self.page.evaluate("() => lab.widgets()"))
+
+    def _draws(self, widget: Widget) -> bool:
+        """Whether it belongs to a function whose results are shown: @interact, @explore."""
+        return any(
+            each["kind"] == "OutputModel" and each["cell"] == widget["cell"]
+            for each in self._shown()
+        )
+
+    def _go(self, widget: Widget, node: Any, place: Any) -> None:
+        kind = widget["kind"]
+        if kind in SLIDERS:
+            self._slide(widget, node.locator(".noUi-handle"), place)
+        elif kind in RANGES:
+            low, high = node.locator(".noUi-handle").all()
+            least, greatest = _ends(widget)
+            moves = [
+                (low, "Home" if place[0] == least else "End"),
+                (high, "End" if place[1] == greatest else "Home"),
+            ]
+            # The one that makes room for the other goes first.
+            for handle, key in moves if place[0] == least else reversed(moves):
+                handle.press(key)
+        elif kind in LISTS:
+            node.locator("select").select_option(index=place)
+        elif kind in CHOICES:
+            node.locator(CHOICES[kind]).nth(place).click()
+        elif kind in SWITCHES:
+            if place != self._now(widget)["value"]:
+                inner = SWITCHES[kind]
+                (node.locator(inner) if inner else node).click()
+        elif kind in FIELDS:
+            field = node.locator("input, textarea")
+            field.fill(place)
+            field.press("Tab")
+        elif kind == BUTTON:
+            node.click()
+        else:
+            raise NotImplementedError(f"no hand for {_name(widget)}")
+
+    def _slide(self, widget: Widget, handle: Any, place: Any) -> None:
+        least, greatest = _ends(widget)
+        if place in (least, greatest):
+            handle.press("Home" if place == least else "End")
+            return
+        at = self._now(widget)
+        steps = (
+            round((place - at["value"]) / at["step"])
+            if at["index"] is None
+            else (place - at["index"])
+        )
+        for _ in range(abs(steps)):
+            handle.press("ArrowRight" if steps > 0 else "ArrowLeft")
+
+    def _now(self, widget: Widget) -> Widget:
+        return next(each for each in self.widgets() if each["id"] == widget["id"])
+
+
+def _for_the_eye(widget: Widget) -> bool:
+    return widget["kind"] in FOR_THE_EYE or widget["kind"].endswith(BY_THEIR_ENDS)
+
+
+def _name(widget: Widget) -> str:
+    return f"{widget['cell']}, {widget['kind'].removesuffix('Model')} {widget['description']!r}"
+
+
+def _ends(widget: Widget) -> tuple[Any, Any]:
+    if widget["labels"] is not None:
+        return 0, len(widget["labels"]) - 1
+    return widget["min"], widget["max"]
+
+
+def _places(widget: Widget) -> list[Any]:
+    """Where a widget is to go: least, middle, greatest; where it is now, comes last."""
+    kind, now = widget["kind"], widget["value"] if widget["index"] is None else widget["index"]
+    places: list[Any]
+    if kind == BUTTON:
+        return [None]
+    if kind in SWITCHES:
+        places = [False, True]
+    elif kind in FIELDS:
+        places = ["", "42", "1,000,000"]
+    else:
+        least, greatest = _ends(widget)
+        half = (greatest - least) / 2
+        step = widget["step"] or 1
+        middle = least + step * round(half / step)
+        places = [least, middle, greatest]
+        if kind in RANGES:
+            places, now = [[least, least], [least, greatest], [greatest, greatest]], list(now)
+    places = [place for index, place in enumerate(places) if place not in places[:index]]
+    return [place for place in places if place != now] + ([] if now is None else [now])
+
+
+def _label(widget: Widget, place: Any) -> str:
+    if place is None:
+        return "a press"
+    if widget["labels"] is None:
+        return repr(place)
+    if isinstance(place, list):
+        return " to ".join(widget["labels"][each] for each in place)
+    return str(widget["labels"][place])
