@@ -31,7 +31,7 @@ FOR_THE_EYE = {"HTMLModel", "LabelModel", "OutputModel", "BoxModel", "HBoxModel"
 BY_THEIR_ENDS = ("LayoutModel", "StyleModel", "ProgressModel")
 
 _SCRIPT = """() => {
-  const kernel = lab.panel.sessionContext.session.kernel, pending = new Set(), prints = {};
+  const kernel = lab.panel.sessionContext.session.kernel, pending = new Set();
   const frame = () => new Promise(requestAnimationFrame);
   let emptied = () => {};
   kernel.anyMessage.connect((_, {msg, direction}) => {
@@ -52,35 +52,34 @@ _SCRIPT = """() => {
     ]);
     await frame();
   };
-  const views = cell => lab.inside(cell.widget).map(each => each._view).filter(view => view?.model);
-  lab.widgets = () => lab.cells().flatMap(cell => views(cell).map(({model, el}) => {
-    el.dataset.modelId = model.model_id;
-    const {_options_labels, description, disabled, index, value, min, max, step} = model.attributes;
-    return {cell: cell.id, id: model.model_id, kind: model.name, labels: _options_labels,
-            description, disabled: !!disabled, index, value, min, max, step};
-  }));
-  // Those of @interact: outputs whose content is not a widget of their own.
-  const drawn = cell => lab.inside(cell.widget).filter(each => each._view?.model.name === 'OutputModel');
-  lab.drawnAnew = id => {
-    const cell = lab.cells().find(cell => cell.id === id), before = prints[id];
-    prints[id] = JSON.stringify(drawn(cell).map(each => each._view.model.outputs.toJSON()));
-    return prints[id] !== before;
-  };
-  lab.drawn = id => drawn(lab.cells().find(cell => cell.id === id)).every(each => {
-    const shown = [...each.node.querySelectorAll('.jp-OutputArea-output')];
-    return shown.length === each._view.model.outputs.length && shown.length > 0
+  const find = id => lab.content.widgets.find(cell => cell.model.id === id);
+  const views = cell => lab.inside(cell).map(each => each._view).filter(view => view?.model);
+  const drawings = cell => views(cell).filter(view => view.model.name === 'OutputModel');
+  lab.widgets = id => (id ? [find(id)] : lab.content.widgets).flatMap(cell => {
+    const draws = drawings(cell).length > 0;
+    return views(cell).map(({model, el}) => {
+      el.dataset.modelId = model.model_id;
+      const {_options_labels: labels, description, disabled, ...rest} = model.attributes;
+      const {index, value, min, max, step} = rest;
+      return {cell: cell.model.id, id: model.model_id, kind: model.name, labels, description,
+              disabled: !!disabled, index, value, min, max, step, draws};
+    });
+  });
+  // What the functions of @interact and @explore have left: to be compared.
+  lab.drawn = id => JSON.stringify(drawings(find(id)).map(view => view.model.outputs.toJSON()));
+  lab.isShown = id => drawings(find(id)).every(({el, model}) => {
+    const shown = [...el.querySelectorAll('.jp-OutputArea-output')];
+    return shown.length === model.outputs.length && shown.length > 0
       && shown.every(node => node.innerText.trim() || node.querySelector('img, svg'));
   });
+  lab.faults = id => [
+    ...lab.stray.splice(0),
+    ...lab.results({widget: find(id)}).flatMap(({output_type, name, ...said}) =>
+      output_type === 'error' ? [`${said.ename}: ${said.evalue}`]
+      : name === 'stderr' ? [`stderr: ${[said.text].flat().join('').trim()}`] : []),
+  ];
 }"""
 
-_FAULTS = """id => [
-  ...lab.cells().filter(cell => cell.id === id).flatMap(cell => lab.results(cell).flatMap(result =>
-    result.output_type === 'error' ? [`${result.ename}: ${result.evalue}`]
-    : result.name === 'stderr' ? [`stderr: ${[result.text].flat().join('').trim()}`] : [])),
-  ...lab.stray.splice(0),
-]"""
-
-# Comments would be lost, were it written over several lines.
 _HELD = (
     "__import__('json').dumps({key: [each['model_name'], each['state'].get('index'), "
     "each['state'].get('value')] for key, each in "
@@ -117,24 +116,40 @@ class Hands:
 
     def widgets(self, cell: str = "") -> list[Widget]:
         """Those that are shown and can be moved: of this cell, or of all."""
-        shown = [each for each in self._shown() if not _for_the_eye(each)]
-        return [each for each in shown if cell in ("", each["cell"])]
+        shown = self.page.evaluate("id => lab.widgets(id)", cell)
+        return [each for each in shown if not _for_the_eye(each)]
 
     def move_all(self, widgets: Sequence[Widget]) -> None:
         """Move each to its least, middle and greatest value, and back to where it was."""
         for widget in widgets:
-            before = len(self.problems)
-            drawn = [self._move(widget, place) for place in _places(widget)]
-            if self._draws(widget) and not any(drawn) and len(self.problems) == before:
+            before, faults = self._drawn(widget), len(self.problems)
+            anew = False
+            for place in _places(widget):
+                self.move(widget, place)
+                anew |= self._drawn(widget) != before
+            if widget["draws"] and not anew and len(self.problems) == faults:
                 self.problems.append(f"{_name(widget)}: nothing was drawn anew")
 
     def move(self, widget: Widget, place: Any) -> None:
-        """Move a widget to a place: a number, the index of an option, a text."""
-        self._move(widget, place)
+        """Move a widget to a place: a number, the index of an option, a text; press a button."""
+        where = self.moved.setdefault(widget["id"], [_name(widget)])
+        if widget["disabled"]:
+            where.append("disabled")
+            return
+        where.append(said := _label(widget, place))
+        self._go(widget, self.page.locator(f'[data-model-id="{widget["id"]}"]').first, place)
+        self.page.evaluate("seconds => lab.settle(seconds)", SETTLE_SECONDS)
+        faults = self.page.evaluate("id => lab.faults(id)", widget["cell"])
+        if widget["draws"]:
+            self.page.wait_for_function("id => lab.isShown(id)", arg=widget["cell"])
+        now = self._now(widget)
+        if place is not None and place not in (now["index"], now["value"]):
+            faults.append(f"it stays at {now}")
+        self.problems += [f"{_name(widget)} at {said}: {fault}" for fault in faults]
 
     def press(self, widget: Widget) -> None:
         """Press a button."""
-        self._move(widget, None)
+        self.move(widget, None)
 
     def left_alone(self) -> list[str]:
         """The widgets that the kernel has made and nobody has moved, and those that have
@@ -154,38 +169,12 @@ class Hands:
 
     # -------------------------------------------------------------- one move
 
-    def _move(self, widget: Widget, place: Any) -> bool:
-        """Move a widget to a place, and tell whether the pictures of its cell are others now."""
-        where = self.moved.setdefault(widget["id"], [_name(widget)])
-        if widget["disabled"]:
-            where.append("disabled")
-            return False
-        cell = widget["cell"]
-        self.page.evaluate("id => lab.drawnAnew(id)", cell)
-        self._go(widget, self.page.locator(f'[data-model-id="{widget["id"]}"]').first, place)
-        self.page.evaluate("seconds => lab.settle(seconds)", SETTLE_SECONDS)
-        drawn = bool(self.page.evaluate("id => lab.drawnAnew(id)", cell))
-        if self._draws(widget):
-            self.page.wait_for_function("id => lab.drawn(id)", arg=cell)
-        said = _label(widget, place)
-        where.append(said)
-        self.problems += [
-            f"{_name(widget)} at {said}: {fault}" for fault in self.page.evaluate(_FAULTS, cell)
-        ]
-        now = next((each for each in self.widgets(cell) if each["id"] == widget["id"]), None)
-        if now and place is not None and place not in (now["index"], now["value"]):
-            self.problems.append(f"{_name(widget)} did not go to {said}: {now}")
-        return drawn
+    def _drawn(self, widget: Widget) -> str:
+        return str(self.page.evaluate("id => lab.drawn(id)", widget["cell"]))
 
-    def _shown(self) -> list[Widget]:
-        return list(self.page.evaluate("() => lab.widgets()"))
-
-    def _draws(self, widget: Widget) -> bool:
-        """Whether it belongs to a function whose results are shown: @interact, @explore."""
-        return any(
-            each["kind"] == "OutputModel" and each["cell"] == widget["cell"]
-            for each in self._shown()
-        )
+    def _now(self, widget: Widget) -> Widget:
+        [now] = [each for each in self.widgets(widget["cell"]) if each["id"] == widget["id"]][:1]
+        return now
 
     def _go(self, widget: Widget, node: Any, place: Any) -> None:
         kind = widget["kind"]
@@ -231,9 +220,6 @@ class Hands:
         )
         for _ in range(abs(steps)):
             handle.press("ArrowRight" if steps > 0 else "ArrowLeft")
-
-    def _now(self, widget: Widget) -> Widget:
-        return next(each for each in self.widgets() if each["id"] == widget["id"])
 
 
 def _for_the_eye(widget: Widget) -> bool:
