@@ -136,7 +136,7 @@ class Lab:
             page = context.new_page()
             complaints: list[str] = []  # of scripts, before there is a notebook too
             page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+            page.on("console", lambda said: complaints.extend([said.text] * (said.type == "error")))
             workspace = f"{Path(name).stem}-{time.monotonic_ns()}"
             page.goto(
                 f"{self._address}lab/workspaces/{workspace}/tree/{name}?token={self._token}&reset"

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from typing import Any
 
 SETTLE_SECONDS = 60
-MANY = 20  # clicks on one button, until it has no more to give
 
 SLIDERS = {"IntSliderModel", "FloatSliderModel", "SelectionSliderModel"}
 RANGES = {"IntRangeSliderModel", "FloatRangeSliderModel", "SelectionRangeSliderModel"}
@@ -26,7 +25,8 @@ CHOICES = {"RadioButtonsModel": "input", "ToggleButtonsModel": "button"}
 SWITCHES = {"CheckboxModel": "input", "ToggleButtonModel": None}
 FIELDS = {"TextModel", "TextareaModel"}
 BUTTON = "ButtonModel"
-# All others have to be in one of these, lest a new kind goes by unseen.
+MOVABLE = {*SLIDERS, *RANGES, *LISTS, *CHOICES, *SWITCHES, *FIELDS, BUTTON}
+# All others have to be among these, lest a new kind goes by unmoved.
 FOR_THE_EYE = {"HTMLModel", "LabelModel", "OutputModel", "BoxModel", "HBoxModel", "VBoxModel"}
 BY_THEIR_ENDS = ("LayoutModel", "StyleModel", "ProgressModel")
 
@@ -72,12 +72,12 @@ _SCRIPT = """() => {
     return shown.length === model.outputs.length && shown.length > 0
       && shown.every(node => node.innerText.trim() || node.querySelector('img, svg'));
   });
-  lab.faults = id => [
+  lab.faults = id => [...new Set([
     ...lab.stray.splice(0),
     ...lab.results({widget: find(id)}).flatMap(({output_type, name, ...said}) =>
       output_type === 'error' ? [`${said.ename}: ${said.evalue}`]
       : name === 'stderr' ? [`stderr: ${[said.text].flat().join('').trim()}`] : []),
-  ];
+  ])];
 }"""
 
 _HELD = (
@@ -121,7 +121,7 @@ class Hands:
 
     def move_all(self, widgets: Sequence[Widget]) -> None:
         """Move each to its least, middle and greatest value, and back to where it was."""
-        for widget in widgets:
+        for widget in [each for each in widgets if each["kind"] in MOVABLE]:
             before, faults = self._drawn(widget), len(self.problems)
             anew = False
             for place in _places(widget):
@@ -179,17 +179,13 @@ class Hands:
     def _go(self, widget: Widget, node: Any, place: Any) -> None:
         kind = widget["kind"]
         if kind in SLIDERS:
-            self._slide(widget, node.locator(".noUi-handle"), place)
+            _slide(widget, node.locator(".noUi-handle"), _value(self._now(widget)), place)
         elif kind in RANGES:
-            low, high = node.locator(".noUi-handle").all()
-            least, greatest = _ends(widget)
-            moves = [
-                (low, "Home" if place[0] == least else "End"),
-                (high, "End" if place[1] == greatest else "Home"),
-            ]
+            now = _value(self._now(widget))
+            ends = list(zip(node.locator(".noUi-handle").all(), now, place, strict=True))
             # The one that makes room for the other goes first.
-            for handle, key in moves if place[0] == least else reversed(moves):
-                handle.press(key)
+            for handle, at, to in ends if place[0] <= now[0] else ends[::-1]:
+                _slide(widget, handle, at, to)
         elif kind in LISTS:
             node.locator("select").select_option(index=place)
         elif kind in CHOICES:
@@ -202,24 +198,16 @@ class Hands:
             field = node.locator("input, textarea")
             field.fill(place)
             field.press("Tab")
-        elif kind == BUTTON:
-            node.click()
         else:
-            raise NotImplementedError(f"no hand for {_name(widget)}")
+            node.click()
 
-    def _slide(self, widget: Widget, handle: Any, place: Any) -> None:
-        least, greatest = _ends(widget)
-        if place in (least, greatest):
-            handle.press("Home" if place == least else "End")
-            return
-        at = self._now(widget)
-        steps = (
-            round((place - at["value"]) / at["step"])
-            if at["index"] is None
-            else (place - at["index"])
-        )
-        for _ in range(abs(steps)):
-            handle.press("ArrowRight" if steps > 0 else "ArrowLeft")
+
+def _slide(widget: Widget, handle: Any, at: Any, place: Any) -> None:
+    if place in (ends := _ends(widget)):
+        handle.press("Home" if place == ends[0] else "End")
+        return
+    for _ in range(abs(steps := round((place - at) / (widget["step"] or 1)))):
+        handle.press("ArrowRight" if steps > 0 else "ArrowLeft")
 
 
 def _for_the_eye(widget: Widget) -> bool:
@@ -230,6 +218,10 @@ def _name(widget: Widget) -> str:
     return f"{widget['cell']}, {widget['kind'].removesuffix('Model')} {widget['description']!r}"
 
 
+def _value(widget: Widget) -> Any:
+    return widget["value"] if widget["index"] is None else widget["index"]
+
+
 def _ends(widget: Widget) -> tuple[Any, Any]:
     if widget["labels"] is not None:
         return 0, len(widget["labels"]) - 1
@@ -238,7 +230,7 @@ def _ends(widget: Widget) -> tuple[Any, Any]:
 
 def _places(widget: Widget) -> list[Any]:
     """Where a widget is to go: least, middle, greatest; where it is now, comes last."""
-    kind, now = widget["kind"], widget["value"] if widget["index"] is None else widget["index"]
+    kind, now = widget["kind"], _value(widget)
     places: list[Any]
     if kind == BUTTON:
         return [None]
@@ -248,14 +240,13 @@ def _places(widget: Widget) -> list[Any]:
         places = ["", "42", "1,000,000"]
     else:
         least, greatest = _ends(widget)
-        half = (greatest - least) / 2
         step = widget["step"] or 1
-        middle = least + step * round(half / step)
-        places = [least, middle, greatest]
+        places = [least, least + step * round((greatest - least) / 2 / step), greatest]
         if kind in RANGES:
-            places, now = [[least, least], [least, greatest], [greatest, greatest]], list(now)
-    places = [place for index, place in enumerate(places) if place not in places[:index]]
-    return [place for place in places if place != now] + ([] if now is None else [now])
+            places = [[least, least], [least, greatest], [greatest, greatest]]
+    wanted = [*places, *([] if now is None else [now])]
+    # Each once, at its last mention.
+    return [place for index, place in enumerate(wanted) if place not in wanted[index + 1 :]]
 
 
 def _label(widget: Widget, place: Any) -> str:

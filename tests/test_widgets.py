@@ -37,6 +37,80 @@ def lab() -> Iterator[Lab]:
         yield lab
 
 
+# ------------------------------------------------------------------ can these tests fail?
+
+KINDS = """
+from ipywidgets import *
+
+@interact(
+    whole=IntSlider(min=1, max=9, value=2),
+    part=FloatSlider(min=0, max=1, step=0.25, value=1),
+    few=SelectionSlider(options=["a", "b", "c"]),
+    from_to=IntRangeSlider(min=0, max=4, value=(1, 2)),
+    some=SelectionRangeSlider(options=["a", "b", "c"], index=(0, 1)),
+    list=Dropdown(options=["a", "b", "c"]),
+    rows=Select(options=["a", "b", "c"]),
+    dots=RadioButtons(options=["a", "b", "c"]),
+    keys=ToggleButtons(options=["a", "b", "c"]),
+    tick=True,
+    down=ToggleButton(),
+    text=Text("x", continuous_update=False),
+)
+def show(**chosen):
+    print(chosen)
+"""
+WENT = {
+    "whole": ["1", "5", "9", "2"],
+    "part": ["0", "0.5", "1"],
+    "few": ["b", "c", "a"],
+    "from_to": ["[0, 0]", "[0, 4]", "[4, 4]", "[1, 2]"],
+    "some": ["a to a", "a to c", "c to c", "a to b"],
+    "list": ["b", "c", "a"],
+    "rows": ["b", "c", "a"],
+    "dots": ["b", "c", "a"],
+    "keys": ["b", "c", "a"],
+    "tick": ["False", "True"],
+    "down": ["True", "False"],
+    "text": ["''", "'42'", "'1,000,000'", "'x'"],
+}
+FAULTY = {
+    "greatest": "@interact(n=IntSlider(min=0, max=4))\ndef fail(n):\n    print(1 / (4 - n))",
+    "middle": "import sys\n\n@interact(n=['a', 'b', 'c'])\ndef warn(n):\n"
+    "    print(n, file=sys.stderr if n == 'b' else sys.stdout)",
+    "pressed": "button = Button(description='Fail')\nbutton.on_click(lambda _: {}['key'])\nbutton",
+    "stuck": "@interact(n=IntSlider(min=0, max=4))\ndef same(n):\n    print('always the same')",
+    "unseen": "hidden = IntSlider(description='unseen')",
+    "strange": "ColorPicker(description='strange')",
+}
+
+
+def test_each_kind_is_moved_and_what_goes_wrong_is_seen(lab: Lab) -> None:
+    sources = {"kinds": KINDS, **FAULTY}
+    cells = [nbformat.v4.new_code_cell(source, id=name) for name, source in sources.items()]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    written = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    nbformat.write(written, lab.folder / "kinds.ipynb")
+    with lab.open("kinds.ipynb") as notebook:
+        hands = Hands(notebook)
+        notebook.run_all()
+        hands.move_all(hands.widgets("kinds"))
+        assert hands.problems == []
+        went = {name.split("'")[1]: places for name, *places in hands.moved.values()}
+        assert went == WENT
+        hands.move_all([each for each in hands.widgets() if each["cell"] != "kinds"])
+        alone = hands.left_alone()
+    assert hands.problems == [
+        "greatest, IntSlider 'n' at 4: ZeroDivisionError: division by zero",
+        "middle, Dropdown 'n' at b: stderr: b",
+        "pressed, Button 'Fail' at a press: KeyError: 'key'",
+        "stuck, IntSlider 'n': nothing was drawn anew",
+    ]
+    assert [line.split()[0] for line in alone] == ["IntSliderModel", "ColorPickerModel"]
+
+
+# ------------------------------------------------------------------ the notebooks
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_widget_goes_from_its_least_to_its_greatest_value(
     lab: Lab, path: Path, thorough: bool
