@@ -67,11 +67,10 @@ _SCRIPT = """() => {
   });
   // What the functions of @interact and @explore have left: to be compared.
   lab.drawn = id => JSON.stringify(drawings(find(id)).map(view => view.model.outputs.toJSON()));
-  lab.isShown = id => drawings(find(id)).every(({el, model}) => {
-    const shown = [...el.querySelectorAll('.jp-OutputArea-output')];
-    return shown.length === model.outputs.length && shown.length > 0
-      && shown.every(node => node.innerText.trim() || node.querySelector('img, svg'));
-  });
+  // A progress bar that has ended leaves an output without content.
+  lab.isShown = id => drawings(find(id)).every(({el}) =>
+    [...el.querySelectorAll('.jp-OutputArea-output')].some(
+      node => node.innerText.trim() || node.querySelector('img, svg')));
   lab.faults = id => [...new Set([
     ...lab.stray.splice(0),
     ...lab.results({widget: find(id)}).flatMap(({output_type, name, ...said}) =>
@@ -140,8 +139,8 @@ class Hands:
         self._go(widget, self.page.locator(f'[data-model-id="{widget["id"]}"]').first, place)
         self.page.evaluate("seconds => lab.settle(seconds)", SETTLE_SECONDS)
         faults = self.page.evaluate("id => lab.faults(id)", widget["cell"])
-        if widget["draws"]:
-            self.page.wait_for_function("id => lab.isShown(id)", arg=widget["cell"])
+        if widget["draws"] and not self._is_shown(widget):
+            faults.append("nothing is shown")
         now = self._now(widget)
         if place is not None and place not in (now["index"], now["value"]):
             faults.append(f"it stays at {now}")
@@ -171,6 +170,15 @@ class Hands:
 
     def _drawn(self, widget: Widget) -> str:
         return str(self.page.evaluate("id => lab.drawn(id)", widget["cell"]))
+
+    def _is_shown(self, widget: Widget) -> bool:
+        from playwright.sync_api import TimeoutError
+
+        try:
+            self.page.wait_for_function("id => lab.isShown(id)", arg=widget["cell"])
+        except TimeoutError:
+            return False
+        return True
 
     def _now(self, widget: Widget) -> Widget:
         [now] = [each for each in self.widgets(widget["cell"]) if each["id"] == widget["id"]][:1]
