@@ -31,16 +31,23 @@ FOR_THE_EYE = {"HTMLModel", "LabelModel", "OutputModel", "BoxModel", "HBoxModel"
 BY_THEIR_ENDS = ("LayoutModel", "StyleModel", "ProgressModel")
 
 _SCRIPT = """() => {
-  const kernel = lab.panel.sessionContext.session.kernel, pending = new Set();
+  const kernel = lab.panel.sessionContext.session.kernel, pending = new Map();
   const frame = () => new Promise(requestAnimationFrame);
   let emptied = () => {};
-  kernel.anyMessage.connect((_, {msg, direction}) => {
-    if (direction === 'send' && msg.channel === 'shell') pending.add(msg.header.msg_id);
+  kernel.anyMessage.connect((_, {msg: {channel, header, content}, direction}) => {
+    // What JupyterLab tells of an output that it has shown, starts nothing.
+    if (direction === 'send' && channel === 'shell' && !content.data?.state?.outputs)
+      pending.set(header.msg_id, header.subshell_id);
   });
   // Comes after all that JupyterLab does on that message, also what it sends in answer.
-  kernel.iopubMessage.connect((_, {header, parent_header, content}) => {
-    if (header.msg_type === 'status' && content.execution_state === 'idle')
-      if (pending.delete(parent_header.msg_id) && !pending.size) emptied();
+  kernel.iopubMessage.connect((_, {header, parent_header: {msg_id}, content}) => {
+    if (header.msg_type !== 'status' || content.execution_state !== 'idle') return;
+    if (!pending.has(msg_id)) return;
+    // A subshell does one after the other; where a cell runs beside it, its status may be lost.
+    const shell = pending.get(msg_id), sent = [...pending.keys()];
+    for (const id of sent.slice(0, sent.indexOf(msg_id) + 1))
+      if (pending.get(id) === shell) pending.delete(id);
+    if (!pending.size) emptied();
   });
   // Until the kernel has done all it was asked, and JupyterLab has shown what came of it.
   lab.settle = async seconds => {
