@@ -127,6 +127,7 @@ def test_every_widget_goes_from_its_least_to_its_greatest_value(
         asking = {widget["cell"] for widget in hands.widgets() if widget["description"] == KEEP}
         checking = {after.id for _, after, _ in _exercises(cells)}
         hands.move_all([widget for widget in hands.widgets() if widget["cell"] not in asking])
+        assert hands.problems == []
         took.append(time.monotonic())
         for cell in sorted(asking):
             guess(notebook, hands, cell)
