@@ -28,8 +28,9 @@ def panel(heading: str, body: str, *, colour: str) -> str:
 
 
 def paragraph(text: str) -> str:
-    """HTML of one paragraph, `code` between backticks set as code."""
-    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    """HTML of one paragraph, `code` between backticks set as code, its spaces kept."""
+    code = r'<code style="white-space:pre-wrap">\1</code>'  # spaces may be what it is about
+    marked = re.sub(r"`([^`]+)`", code, html.escape(text, quote=False))
     return f'<p style="margin:0.3em 0">{marked}</p>'
 
 

@@ -309,23 +309,24 @@ def _with_buttons(key: str, status: str, page: str) -> list[Any]:
     from ipywidgets import HTML, Button, HBox, Layout
 
     opened = HTML()
-    count = len(exercise(key).hints)
     left = tries_left(key)
     after = f" (after {_more_tries(left)})" if left else ""
     wide = Layout(width="auto")
-    next_hint = Button(description="Next hint", layout=wide)
     show = Button(description=f"Show the solution{after}", layout=wide, disabled=bool(left))
-
-    def show_hints(hints: Panel) -> None:
-        opened.value = hints._repr_html_()
-        next_hint.disabled = _hints_opened(key) >= count
 
     def open_solution(_button: Any) -> None:
         opened.value = solution(key)._repr_html_()
 
-    next_hint.on_click(lambda _button: show_hints(hint(key)))
     show.on_click(open_solution)
-    if status == NOT_YET and _hints_opened(key):
+    if status != NOT_YET:
+        return [HTML(page), HBox([show]), opened]
+    next_hint = Button(description="Next hint", layout=wide)
+
+    def show_hints(hints: Panel) -> None:
+        opened.value = hints._repr_html_()
+        next_hint.disabled = _hints_opened(key) >= len(exercise(key).hints)
+
+    next_hint.on_click(lambda _button: show_hints(hint(key)))
+    if _hints_opened(key):
         show_hints(_hints(key))
-    buttons = [next_hint, show] if status == NOT_YET else [show]
-    return [HTML(page), HBox(buttons), opened]
+    return [HTML(page), HBox([next_hint, show]), opened]

@@ -134,11 +134,14 @@ class Lab:
         ) as context:
             context.set_default_timeout(1000 * WAIT_SECONDS)
             page = context.new_page()
+            complaints: list[str] = []  # of scripts, before there is a notebook too
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on("console", lambda said: complaints.extend([said.text] * (said.type == "error")))
             workspace = f"{Path(name).stem}-{time.monotonic_ns()}"
             page.goto(
                 f"{self._address}lab/workspaces/{workspace}/tree/{name}?token={self._token}&reset"
             )
-            notebook = Notebook(page)
+            notebook = Notebook(page, complaints)
             try:
                 yield notebook
             finally:

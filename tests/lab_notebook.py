@@ -18,7 +18,7 @@ _SCRIPT = """() => {
   const panel = jupyterapp.shell.currentWidget, content = panel.content;
   const inside = widget => [widget, ...[...widget.children()].flatMap(inside)];
   const lab = window.lab = {
-    panel, content, stray: [],
+    panel, content, inside, stray: [],
     cells: () => content.widgets.map(widget => ({
       widget, node: widget.node, ...widget.model.sharedModel.toJSON(),
     })),
@@ -87,10 +87,13 @@ class Notebook:
     ----------
     page : playwright.sync_api.Page
         The browser's window, for all that has no method here.
+    complaints : list of str
+        What scripts in the page could not do: what the browser's console calls an error.
     """
 
-    def __init__(self, page: Any) -> None:
+    def __init__(self, page: Any, complaints: list[str]) -> None:
         self.page = page
+        self.complaints = complaints
         self._wait(
             "() => window.jupyterapp?.shell?.currentWidget?.context?.isReady"
             " && jupyterapp.shell.currentWidget.sessionContext?.session?.kernel"
@@ -183,13 +186,15 @@ class Notebook:
 
     def problems(self) -> list[str]:
         """All that is wrong after a run: errors, words on stderr, cells that did not run,
-        widgets that are not shown, pictures without a description, outputs too wide."""
+        widgets that are not shown, pictures without a description, outputs too wide,
+        errors in the browser's console."""
         from playwright.sync_api import expect
 
         with contextlib.suppress(AssertionError):  # is reported below
             expect(self.page.get_by_text("Loading widget")).to_have_count(0)
         looks = (_STDERR, _BROKEN, _UNDESCRIBED, _OVERFLOWING)
-        return self.errors() + [found for look in looks for found in self.page.evaluate(look)]
+        found = [each for look in looks for each in self.page.evaluate(look)]
+        return self.errors() + found + [f"console: {text}" for text in self.complaints]
 
     # -------------------------------------------------------------- looking
 

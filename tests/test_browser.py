@@ -70,6 +70,7 @@ FAULTY = {
     "button.on_click(lambda _: {}['key'])\nbutton",
     "picture": "from IPython.display import HTML\nHTML('<svg width=9 height=9></svg>')",
     "wide": "HTML('<div style=\"width:5000px\">wide</div>')",
+    "script": "from IPython.display import Javascript\n\nJavascript('console.error(\"no\")')",
     "sound": "HTML('<svg width=9 height=9 aria-label=\"A square without content\"></svg>')",
 }
 
@@ -86,10 +87,13 @@ def test_what_is_wrong_with_a_notebook_is_seen(lab: Lab) -> None:
         notebook.page.wait_for_function("() => lab.stray.length")
         wrong = notebook.problems()
     said = {line.partition(": ")[0] for line in wrong}
-    assert said == {"error", "stderr", "inside", "outside of all cells", "picture", "wide"}, wrong
+    assert said == {
+        *("error", "stderr", "inside", "outside of all cells", "picture", "wide", "console")
+    }, wrong
     assert "error: ZeroDivisionError: division by zero" in wrong
     assert "inside: IndexError: list index out of range" in wrong
     assert "outside of all cells: KeyError: 'key'" in wrong
+    assert "console: no" in wrong
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
