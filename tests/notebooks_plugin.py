@@ -47,7 +47,8 @@ class Notebook(IPyNbFile):  # type: ignore[misc]
         repeated = [Cell.of(self, f"Again {n}", n, cell) for n, cell in enumerate(codes)]
         last = Promises.of(self, "Promises", 0, nbformat.v4.new_code_cell(AFTER))
         last.cells, last.repeated = cells, repeated
-        yield from [*cells, *repeated, last]
+        self.items = [*cells, *repeated, last]
+        yield from self.items
 
     def setup(self) -> None:
         self.folders = tempfile.TemporaryDirectory(prefix="course-test-")
@@ -62,6 +63,8 @@ class Notebook(IPyNbFile):  # type: ignore[misc]
 
     def teardown(self) -> None:
         super().teardown()
+        for item in self.items:
+            item.test_outputs = None  # megabytes, and pytest keeps the items to its end
         self.folders.cleanup()
 
 

@@ -221,3 +221,20 @@ def test_the_commands_of_the_readme_are_one_line_each() -> None:
     assert commands[1].endswith("pytest -n 2")
     for name in re.findall(r"\]\((notebooks/[^)]+)\)", readme):
         assert (ROOT / name).exists(), name
+
+
+def test_each_notebook_has_its_picture_on_the_front_door() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for picture, alt in re.findall(r'<img src="([^"]+)" width="\d+" alt="([^"]*)">', readme):
+        assert (ROOT / picture).exists(), picture
+        assert len(alt) > 20, picture
+    front_door = ast.parse((ROOT / "tests/front_door.py").read_text())
+    (cells,) = [
+        ast.literal_eval(node.value)
+        for node in front_door.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SMALL_ONES"
+    ]
+    assert list(cells) == [path.stem for path in NOTEBOOKS]
+    for path in NOTEBOOKS:
+        assert f'src=".github/pictures/{path.stem}.png"' in readme
+        assert cells[path.stem] in [cell.id for cell in nbformat.read(path, as_version=4).cells]
