@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 # Minutes each. Were they the last to begin, they would be waited for.
-LONGEST = ("test_grading.py", "test_browser.py", "test_pages.py")
+LONGEST = ("test_widgets.py", "test_grading.py", "test_browser.py", "test_pages.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
