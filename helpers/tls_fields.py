@@ -250,16 +250,23 @@ def describe_certificate(der: bytes) -> str:
     """A certificate in a few words: for whom, by whom, until when. Empty if it is none."""
     from cryptography import x509
 
-    try:
+    malformed = (
+        ValueError,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    )
+    try:  # each part is parsed when it is asked for
         certificate = x509.load_der_x509_certificate(der)
+        issuer = certificate.issuer.rfc4514_string()
+        until = certificate.not_valid_after_utc
+        subject = certificate.subject.rfc4514_string()
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         subject = ", ".join(str(name.value) for name in names.value)
-    except x509.ExtensionNotFound:
-        subject = certificate.subject.rfc4514_string()
-    except ValueError:
+    except malformed:
         return ""
-    issuer = certificate.issuer.rfc4514_string()
-    until = certificate.not_valid_after_utc
+    except x509.ExtensionNotFound:
+        pass  # a name of old
     return f"X.509, in DER: for {subject}, by {issuer}, until {until:%Y-%m-%d}"
 
 
