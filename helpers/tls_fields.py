@@ -260,13 +260,15 @@ def describe_certificate(der: bytes) -> str:
         certificate = x509.load_der_x509_certificate(der)
         issuer = certificate.issuer.rfc4514_string()
         until = certificate.not_valid_after_utc
-        subject = certificate.subject.rfc4514_string()
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        subject = ", ".join(str(name.value) for name in names.value)
+        names = [
+            str(name.value)
+            for extension in certificate.extensions
+            if isinstance(extension.value, x509.SubjectAlternativeName)
+            for name in extension.value
+        ]
+        subject = ", ".join(names) or certificate.subject.rfc4514_string()
     except malformed:
         return ""
-    except x509.ExtensionNotFound:
-        pass  # a name of old
     return f"X.509, in DER: for {subject}, by {issuer}, until {until:%Y-%m-%d}"
 
 

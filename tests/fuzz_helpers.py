@@ -77,8 +77,8 @@ def segments(data: bytes) -> None:
 def captures(data: bytes) -> None:
     packets = frames(data)
     packet_list(packets)
-    for conversation in conversations(packets):
-        steps(conversation)
+    for found in conversations(packets):
+        steps(found)
     if packets:
         with contextlib.suppress(ValueError):  # there is no conversation in them
             reconstruct(packets)

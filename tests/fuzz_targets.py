@@ -18,10 +18,11 @@ SLOW = ("figures", "captures", "TLS conversation")
 
 # For atheris, which takes a while to start: some targets together, the first byte chooses.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "packets": ("fields", "byte map", "segments", "captures", "ICMP errors", "TCP_INFO"),
-    "routers": ("rewriting", "routers", "dialogues", "figures"),
+    "packets": ("fields", "byte map", "segments", "ICMP errors", "TCP_INFO"),
+    "routers": ("rewriting", "routers"),
+    "pictures": ("captures", "dialogues", "figures", "TLS conversation"),
     "files": ("recording", "plain values", "progress file", "wire records", "catalogue"),
-    "TLS": ("TLS record", "TLS conversation", "TLS keys", "certificate"),
+    "TLS": ("TLS record", "TLS keys", "certificate"),
     "texts": ("chat", "words"),
     "solutions": tuple(key for key in SOLUTIONS if key < "12"),
     "solutions of protocols": tuple(key for key in SOLUTIONS if key >= "12"),

@@ -131,7 +131,11 @@ def spoken() -> dict[str, list[bytes]]:
         "12-chunks": [pieced(chunked)],
         "12-head": heads,
         "12-proxy": heads,
-        "12-reply": [b"250-hello\r\n250-a\r\n250 b\r\n", b"150 OK\r\n", b"211-x\r\n y\r\n211 z\r\n"],
+        "12-reply": [
+            b"250-hello\r\n250-a\r\n250 b\r\n",
+            b"150 OK\r\n",
+            b"211-x\r\n y\r\n211 z\r\n",
+        ],
         "12-server": [pieced(each) for each in heads],
         "13-names": [b"*.shop.test,shop.test|www.shop.test", b"a|10.0.0.1"],
         "13-open": sent,

@@ -140,8 +140,8 @@ class Decoder:
         "The first two bytes are the length. Judge it before you look whether the body is there.",
         "Decode only a whole body. `UnicodeDecodeError` is raised inside the loop: catch it there, "
         "so that the messages found before are not lost.",
-        "After an error the loop must not run again: make `error` a part of its condition. And what "
-        "comes then is not worth keeping: it may be gigabytes.",
+        "After an error the loop must not run again: make `error` a part of its condition. And "
+        "what comes then is not worth keeping: it may be gigabytes.",
     ),
     solution=SOLUTION,
     wrong={
