@@ -100,7 +100,7 @@ def spoken() -> dict[str, list[bytes]]:
     """What a target finds most worth changing: something that is well-formed for it."""
     frames = captured()[:: max(1, len(captured()) // 60)]
     many = [b"".join(map(packet_of, frames[at : at + 3])) for at in range(0, len(frames), 3)]
-    packets = [frame[14:] for frame in frames if frame[12:14] == b"\x08\x00"]
+    packets = [frame[14:] for frame in captured() if frame[12:14] == b"\x08\x00"][::-9]
     routed = [b"".join(map(packet_of, packets[at : at + 3])) for at in range(0, len(packets), 3)]
     flights, key_log = handshake()
     sent = [data for _, data in flights]
@@ -119,7 +119,7 @@ def spoken() -> dict[str, list[bytes]]:
         "dialogues": many,
         "figures": [b"".join(map(packet_of, [frame] * 2)) for frame in frames if talks(frame)],
         "02-reassemble": routed,
-        "rewriting": packets,
+        "rewriting": [*packets, *(b"\x40" + packet[1:] for packet in packets if packet[9] == 6)],
         "routers": routed,
         "14-nat": routed,
         "TLS record": sent,

@@ -73,7 +73,9 @@ def any_bytes(name: str) -> SearchStrategy[bytes]:
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_bytes(name: str, thorough: bool) -> None:
     target = TARGETS[name]
-    for seed in seeds(name)[:20]:
+    if name in SOLUTIONS:
+        solution(name)  # what goes wrong here is not the bytes' fault
+    for seed in seeds(name)[-20:]:
         target(seed)
     examples = (15 if name in SLOW else 60) * (7 if thorough else 1)
 

@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from tls_contexts import NAME, client, server_for
+from tls_contexts import NAME, server_for
+from tls_contexts import client as tls_client
 
 from helpers import discard, echo, lifetimes, serve_asyncio, serve_tcp, serve_udp, serve_unix
 from helpers.server_threads import Server
@@ -351,7 +352,7 @@ def test_stop_ends_a_connection_that_speaks_tls(
 
     context = server_for()
     with serve_tcp(secret) as server, socket.create_connection(server.address) as plain:
-        with client().wrap_socket(plain, server_hostname=NAME) as secured:
+        with tls_client().wrap_socket(plain, server_hostname=NAME) as secured:
             assert secured.recv(100) == b"hello"
             with socket.create_connection(server.address):  # in the midst of its handshake
                 began = time.monotonic()
