@@ -151,6 +151,7 @@ class Server:
         self.address = address
         self.socket_of = socket_of or socket.socket
         self.errors: list[BaseException] = []
+        self.waits = False  # at its end for the clients that are still there
 
 
 @contextlib.contextmanager
@@ -181,7 +182,9 @@ def own(key: str, *arguments: Any) -> Iterator[Any]:
             solution(key)(listener, *arguments)
 
     with own_server(serve) as address:
-        yield Server(address)
+        server = Server(address)
+        server.waits = True
+        yield server
 
 
 @contextlib.contextmanager

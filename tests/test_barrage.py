@@ -202,7 +202,8 @@ def test_a_server_outlives_its_clients(
             attack([plain], [(flood, b"x")])
             served(dressed, what)
             assert getattr(server, "errors", []) == []
-            stack.enter_context(dressed())  # somebody is there to the last
+            if not getattr(server, "waits", False):
+                stack.enter_context(dressed())  # somebody is there to the last
             stopping = time.monotonic()
         assert time.monotonic() - stopping < PATIENCE / 2
     told = capfd.readouterr().err
@@ -457,8 +458,9 @@ class Bad:
         self.does = does
 
     async def serve(self, reader: Any, writer: Any) -> None:
-        while await reader.read(100):
-            self.does(reader, writer)
+        with contextlib.suppress(OSError):  # its client has gone
+            while await reader.read(100):
+                self.does(reader, writer)
 
     async def close(self) -> None: ...
 
