@@ -35,7 +35,6 @@ HARMLESS = {
     "findings": "the bytes of a check, cut or shown",
     "library_servers.serve_ftp": "files to be served",
     "plain_errors.replace_file": "a file to be written",
-    "quic": "attacked over its socket: test_barrage",
     "services": "asks servers of the same notebook, whose answers are only counted",
     "socket_pictures": "draws what call_by_call captured on this machine",
     "ways": "carries bytes",

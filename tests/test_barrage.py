@@ -173,7 +173,7 @@ def leaving_nothing() -> Iterator[None]:
     for thread in set(threading.enumerate()) - before:
         thread.join(PATIENCE)  # of a client that is still leaving
     assert set(threading.enumerate()) - before == set()
-    assert descriptors() == descriptors_before
+    assert descriptors() <= descriptors_before  # an earlier client may have left meanwhile
 
 
 @pytest.mark.parametrize("name", SERVERS)
