@@ -30,6 +30,7 @@ from typing import Any
 
 AT_ONCE = 32  # members that connect at the same time
 LAST_SECONDS = 0.5  # without any delivery: then no more are expected
+ANSWER_SECONDS = 10.0  # that a member waits for its JOINED
 TICK = 0.25  # seconds between two lines of what goes on
 WINDOW = 32  # messages that are said and not yet heard, of a member who pours
 
@@ -104,16 +105,18 @@ class Crowd:
         self.heard, self.poured = 0, 0
 
     def delivered(self, member: Member, body: bytes, now: int) -> None:
-        _, _, nick, text = body.split(b" ", 3)
+        try:
+            _, _, nick, text = body.split(b" ", 3)
+            due = int(text.partition(b" ")[0]) if text[:1].isdigit() else -1
+        except ValueError:  # a service that says something else: no delivery
+            return
         self.heard += 1
         if nick == b"m%d" % member.number and text.startswith(b"pour"):
             self.poured += 1
             self.room_to_pour.set()
-        if text[:1].isdigit():
-            due = int(text.partition(b" ")[0])
-            if due >= self.since:
-                self.times.append(now - due)
-                self.fresh.append(now - due)
+        if due >= self.since:
+            self.times.append(now - due)
+            self.fresh.append(now - due)
 
     # ------------------------------------------------------------------ orders
 
@@ -135,7 +138,9 @@ class Crowd:
                     server_hostname=name if ca else None,
                 )
                 self.members.append(member)
-                await member.joined
+                await asyncio.wait([member.joined], timeout=ANSWER_SECONDS)
+                if not member.joined.done():
+                    raise TimeoutError(f"a member heard no JOINED for {ANSWER_SECONDS:g} s")
 
         first = len(self.members)
         coming = (come(first + number) for number in range(count))
@@ -229,8 +234,9 @@ class Crowd:
                 await self.room_to_pour.wait()
             await member.may_write.wait()
         heard, spent = self.heard, (clock() - start) / 1e9
-        while self.poured < said:
-            await asyncio.sleep(0.005)
+        async with asyncio.timeout(5):
+            while self.poured < said:
+                await asyncio.sleep(0.005)
         return {"heard": heard, "seconds": spent}
 
     async def leave(self) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Said(NamedTuple):
 def payloads(packets: Iterable[Packet]) -> list[bytes]:
     """What the packets carried for the programs: bytes, without packets that carried none."""
     segments = map(read_segment, packets)
-    return [segment.payload for segment in segments if segment and segment.length]
+    return [segment.payload for segment in segments if segment and segment.payload]
 
 
 def said(packets: Iterable[Packet]) -> list[Said]:
@@ -88,7 +88,7 @@ def said(packets: Iterable[Packet]) -> list[Said]:
             opening = Said(number, listens == server, b"", seen=False)
             rows.append((order[id(first.packet)], opening))
         for segment in conversation.segments:
-            if segment.length or segment.opens:
+            if segment.payload or segment.opens:  # of one cut short, nothing may be left
                 row = Said(number, segment.source != server, segment.payload)
                 rows.append((order[id(segment.packet)], row))
     return [row for _, row in sorted(rows, key=lambda pair: pair[0])]

@@ -12,7 +12,6 @@ while a capture is open (`helpers.detours`).
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import select
 import socket
@@ -32,6 +31,7 @@ from .linux import (
     TX_SOFTWARE,
     read_looped_frames,
 )
+from .open_sockets import sockets_of_this_process
 from .packets import OWN_FRAME, Packet
 
 _IP_FAMILIES = (socket.AF_INET, socket.AF_INET6)
@@ -68,7 +68,7 @@ class OwnFrames:
             raise
         self._thread = threading.Thread(target=self._drain_forever, name="own frames", daemon=True)
         self._thread.start()
-        for sock in _sockets_of_this_process():
+        for sock in sockets_of_this_process():
             self._watch(sock)
         return self
 
@@ -135,7 +135,7 @@ class OwnFrames:
             watched = self._watched.get(fd)
             if watched is None or watched.socket() is not sock:
                 return
-            heirs = (other for other in _sockets_of_this_process() if other.fileno() == fd)
+            heirs = (other for other in sockets_of_this_process() if other.fileno() == fd)
             watched.socket = weakref.ref(next(heirs, sock))
 
     def _begin_watching(self) -> None:
@@ -288,8 +288,3 @@ def _is_ip(sock: socket.socket) -> bool:
 
 _open: list[OwnFrames] = []
 _open_lock = threading.Lock()
-
-
-def _sockets_of_this_process() -> list[socket.socket]:
-    # type(), not isinstance(): that would wake lazy objects that pretend to be something else.
-    return [thing for thing in gc.get_objects() if issubclass(type(thing), socket.socket)]

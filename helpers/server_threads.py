@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from . import lifetimes
+from .open_sockets import Connection, connection_of, heirs
 from .tracebacks import traceback_without
 from .undisturbed import undisturbed
 
@@ -190,6 +191,7 @@ class StreamServer(Server):
         self.max_connections = max_connections
         if not isinstance(listener.getsockname(), tuple):
             self.kind = "Unix"
+        self._accepted: dict[socket.socket, Connection | None] = {}
         super().__init__(handler, listener)
 
     def _prepare(self) -> None:
@@ -224,12 +226,12 @@ class StreamServer(Server):
         )
         with self._lock:
             self._connections.add(conn)
+            self._accepted[conn] = connection_of(conn)
         try:
             worker.start()
         except RuntimeError as error:  # the system has no more threads: this client has to go
             self._keep_error(error)
-            with self._lock:
-                self._connections.remove(conn)
+            self._forget(conn)
             conn.close()
             self._stopping.wait(0.05)
             return
@@ -242,9 +244,23 @@ class StreamServer(Server):
         except BaseException as error:  # exit() in a handler must not pass unseen either
             self._keep_error(error)
         finally:
-            with self._lock:
-                self._connections.remove(conn)
+            self._forget(conn)
             self._wake()
+
+    def _forget(self, conn: socket.socket) -> None:
+        with self._lock:
+            self._connections.remove(conn)
+            del self._accepted[conn]
+
+    def _end_connections(self) -> None:
+        """As all servers; and where a handler speaks TLS, it has the connection in a new socket."""
+        super()._end_connections()
+        with self._lock:
+            gone = [known for conn, known in self._accepted.items() if conn.fileno() < 0]
+        for sock in heirs(gone):
+            with contextlib.suppress(OSError):
+                # Not SSLSocket.shutdown(), which would take TLS from under its reader.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class DatagramServer(Server):

@@ -250,16 +250,25 @@ def describe_certificate(der: bytes) -> str:
     """A certificate in a few words: for whom, by whom, until when. Empty if it is none."""
     from cryptography import x509
 
-    try:
+    malformed = (
+        ValueError,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    )
+    try:  # each part is parsed when it is asked for
         certificate = x509.load_der_x509_certificate(der)
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        subject = ", ".join(str(name.value) for name in names.value)
-    except x509.ExtensionNotFound:
-        subject = certificate.subject.rfc4514_string()
-    except ValueError:
+        issuer = certificate.issuer.rfc4514_string()
+        until = certificate.not_valid_after_utc
+        names = [
+            str(name.value)
+            for extension in certificate.extensions
+            if isinstance(extension.value, x509.SubjectAlternativeName)
+            for name in extension.value
+        ]
+        subject = ", ".join(names) or certificate.subject.rfc4514_string()
+    except malformed:
         return ""
-    issuer = certificate.issuer.rfc4514_string()
-    until = certificate.not_valid_after_utc
     return f"X.509, in DER: for {subject}, by {issuer}, until {until:%Y-%m-%d}"
 
 

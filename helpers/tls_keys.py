@@ -10,6 +10,7 @@ Wireshark reads such files; so does this module.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, NamedTuple
 
 TAG = 16  # bytes of the authentication tag, the same in all cipher suites that are read here
@@ -35,7 +36,8 @@ def secrets_of(text: str, client_random: bytes | None = None) -> dict[str, bytes
     Parameters
     ----------
     text : str
-        What the file holds: lines of label, client random and secret, in hexadecimal.
+        What the file holds: lines of label, client random and secret, in hexadecimal. Lines of
+        another form are passed over.
     client_random : bytes, optional
         Of which connection; the file may hold several. Without it, the last of each label.
     """
@@ -46,7 +48,8 @@ def secrets_of(text: str, client_random: bytes | None = None) -> dict[str, bytes
             continue
         label, random, secret = words
         if client_random is None or random == client_random.hex():
-            found[label] = bytes.fromhex(secret)
+            with contextlib.suppress(ValueError):  # a line cut short, say
+                found[label] = bytes.fromhex(secret)
     return found
 
 

@@ -14,7 +14,9 @@ import socket
 _CHUNK = 1 << 16
 
 
-def passed_on(near: socket.socket, far: socket.socket, *, keep: int = 1 << 20) -> list[bytes]:
+def passed_on(
+    near: socket.socket, far: socket.socket, *, keep: int = 1 << 20, patience: float = 60.0
+) -> list[bytes]:
     """Carry bytes between two connected sockets until both ways have ended.
 
     The end of one way is passed on as such (shutdown), and the other way goes on. An error of
@@ -23,9 +25,12 @@ def passed_on(near: socket.socket, far: socket.socket, *, keep: int = 1 << 20) -
     Parameters
     ----------
     near, far : socket
-        Blocking, connected stream sockets. They are not closed.
+        Connected stream sockets. They are not closed.
     keep : int
         Of each way, at most so many bytes are kept.
+    patience : float
+        Seconds: when for so long nobody says anything, or one of them takes nothing, both ways
+        end.
 
     Returns
     -------
@@ -35,9 +40,10 @@ def passed_on(near: socket.socket, far: socket.socket, *, keep: int = 1 << 20) -
     other, ways = {near: far, far: near}, {near: bytearray(), far: bytearray()}
     with contextlib.suppress(OSError), selectors.DefaultSelector() as alive:
         for sock in ways:
+            sock.settimeout(patience)
             alive.register(sock, selectors.EVENT_READ, sock)
-        while alive.get_map():
-            for key, _ in alive.select():
+        while alive.get_map() and (ready := alive.select(patience)):
+            for key, _ in ready:
                 sock = key.data
                 if data := sock.recv(_CHUNK):
                     other[sock].sendall(data)

@@ -27,7 +27,7 @@ BEFORE, AFTER = 0.2, 0.3  # seconds of visits around a restart
 TICK = 0.01  # seconds until a service that waits for clients notices that it is to end
 SLOW = 4  # workers, and as many clients that keep them
 PACE = 0.05  # seconds between two bytes of a slow client
-PATIENCE = 5  # seconds that a visitor waits for a connection, and for an answer
+PATIENCE = 5  # seconds that a visitor waits for a connection, and both for what the other says
 
 
 class Service(threading.Thread):
@@ -64,13 +64,15 @@ class Service(threading.Thread):
     def abort(self) -> None:
         """End now: requests that have begun are cut off."""
         self._accepting = False
-        for conn in self._clients:
-            with contextlib.suppress(OSError):
-                conn.shutdown(socket.SHUT_RDWR)
-        self.join()
+        while self.is_alive():  # one may have been accepted just now
+            for conn in self._clients:
+                with contextlib.suppress(OSError):
+                    conn.shutdown(socket.SHUT_RDWR)
+            self.join(TICK)
 
     def _answer(self, conn: socket.socket) -> None:
         with conn, contextlib.suppress(OSError):
+            conn.settimeout(PATIENCE)
             request = conn.recv(1024)
             time.sleep(WORK)
             conn.sendall(request.upper())

@@ -12,9 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from tls_contexts import NAME, server_for
+from tls_contexts import client as tls_client
 
 from helpers import discard, echo, lifetimes, serve_asyncio, serve_tcp, serve_udp, serve_unix
 from helpers.server_threads import Server
@@ -337,6 +339,28 @@ def test_discard_reads_tls() -> None:
             client.sendall(bytes(100_000))
             client.unwrap().close()
     assert done == ["all"]
+
+
+@pytest.mark.parametrize("reads", [echo, discard])
+def test_stop_ends_a_connection_that_speaks_tls(
+    reads: Callable[[socket.socket], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    def secret(conn: socket.socket) -> None:
+        with context.wrap_socket(conn, server_side=True) as tls:  # takes the descriptor from conn
+            tls.sendall(b"hello")
+            reads(tls)
+
+    context = server_for()
+    with serve_tcp(secret) as server, socket.create_connection(server.address) as plain:
+        with tls_client().wrap_socket(plain, server_hostname=NAME) as secured:
+            assert secured.recv(100) == b"hello"
+            with socket.create_connection(server.address):  # in the midst of its handshake
+                began = time.monotonic()
+                server.stop()
+                assert time.monotonic() - began < 0.9
+            with contextlib.suppress(ssl.SSLEOFError):
+                assert secured.recv(100) == b""
+    assert capfd.readouterr().err == ""
 
 
 def test_unix_path_is_removed() -> None:

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_byte_maps import Page
-from tls_contexts import NAME, client, server_for
+from tls_contexts import AUTHORITY, NAME, client, server_for
 
 from helpers.tls_attempts import attempt
 from helpers.tls_conversations import Conversation, Record, conversation, records_of
-from helpers.tls_fields import record_fields
+from helpers.tls_fields import describe_certificate, record_fields
 
 QUIET: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 NEW = ["EncryptedExtensions", "Certificate", "CertificateVerify", "Finished"]
@@ -131,6 +131,12 @@ def test_a_map_says_what_was_decrypted(new: Conversation) -> None:
     assert f"for {NAME}" in new.map("Certificate").html
     assert f"for {NAME}" not in new.map("Certificate", opened=False).html
     assert "cannot be read without the key" in new.map("Certificate", opened=False).html
+
+
+def test_a_malformed_certificate_is_drawn_without_words() -> None:
+    der = ssl.PEM_cert_to_DER_cert(AUTHORITY.cert_pem.bytes().decode())
+    assert "trustme" in describe_certificate(der)
+    assert describe_certificate(der.replace(b"trustme", b"\xfftrust\xff", 1)) == ""
 
 
 def test_the_hello_has_its_name_and_its_versions(new: Conversation) -> None:

@@ -73,3 +73,8 @@ def test_a_key_log_of_many_connections_is_sorted_by_the_client_s_random() -> Non
     assert secrets_of(text, bytes.fromhex("aa")) == {"LABEL": b"\1", "OTHER": b"\3"}
     assert secrets_of(text) == {"LABEL": b"\2", "OTHER": b"\3"}
     assert secrets_of("") == {}
+
+
+def test_lines_of_a_key_log_that_make_no_sense_are_passed_over() -> None:
+    log = "\n".join(["CLIENT_X 00 abc", "CLIENT_X 00", "# a b", "CLIENT_X 00 zz", "SERVER_X 00 ff"])
+    assert secrets_of(log) == {"SERVER_X": b"\xff"}

@@ -47,6 +47,19 @@ def test_a_client_that_resets_ends_the_tunnel() -> None:
     assert kept == [[b"x", b"x"]]
 
 
+def test_an_end_that_takes_nothing_and_one_that_says_nothing_are_given_up() -> None:
+    for begins in (b"x" * 100_000, b""):
+        near, client = socket.socketpair()
+        far, deaf = socket.socketpair()
+        with near, client, far, deaf:
+            client.setblocking(False)
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the least: soon full
+            if begins:
+                client.send(begins)
+            kept = passed_on(near, far, keep=1, patience=0.1)
+            assert kept[1] == b""
+
+
 def talk(server_side: ssl.SSLContext, client_side: ssl.SSLContext, name: str) -> str | None:
     def secret(conn: socket.socket) -> None:
         with contextlib.suppress(ssl.SSLError, OSError):

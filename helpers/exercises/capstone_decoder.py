@@ -94,7 +94,8 @@ class Decoder:
         self.limit, self.error, self.inbox = limit, "", b""
 
     def feed(self, data):
-        self.inbox += data
+        if not self.error:
+            self.inbox += data
         found = []
         while not self.error and len(self.inbox) >= 2:
             size = int.from_bytes(self.inbox[:2], "big")
@@ -139,7 +140,8 @@ class Decoder:
         "The first two bytes are the length. Judge it before you look whether the body is there.",
         "Decode only a whole body. `UnicodeDecodeError` is raised inside the loop: catch it there, "
         "so that the messages found before are not lost.",
-        "After an error the loop must not run again: make `error` a part of its condition.",
+        "After an error the loop must not run again: make `error` a part of its condition. And "
+        "what comes then is not worth keeping: it may be gigabytes.",
     ),
     solution=SOLUTION,
     wrong={

@@ -27,6 +27,12 @@ CASES: tuple[tuple[str, str | None, str], ...] = (
     ("2026-03-01T12:00:00Z\n", None, "There is something behind the timestamp."),
     ("2026-02-29T12:00:00Z", None, "There is no such day."),
     ("noon", None, "This is no timestamp."),
+    (
+        "0001-01-01T00:00:00+01:00",
+        None,
+        "In UTC this is in the year 0, which a datetime cannot be: the conversion raises "
+        "OverflowError.",
+    ),
 )
 
 
@@ -74,7 +80,10 @@ FORM = r"\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?(Z|[+-]\\d\\d:\\d\\d
 def utc_of(text):
     if not re.fullmatch(FORM, text):
         raise ValueError(f"no timestamp of RFC 3339: {text!r}")
-    return datetime.fromisoformat(text).astimezone(UTC)
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"in UTC, the year is not 1 to 9999: {text!r}") from None
 """
 
 EXERCISE = Exercise(
@@ -130,6 +139,9 @@ def utc_of(text):
             SOLUTION,
             ("re.fullmatch(FORM, text)", 're.match(FORM + "$", text)'),
             ("fromisoformat(text)", "fromisoformat(text.strip())"),
+        ),
+        "does not expect the first year": changed(
+            SOLUTION, ("except OverflowError:", "except ZeroDivisionError:")
         ),
         "drops the fraction": changed(
             SOLUTION, (".astimezone(UTC)", ".astimezone(UTC).replace(microsecond=0)")

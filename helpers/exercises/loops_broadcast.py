@@ -180,7 +180,10 @@ def broadcast(listener, stop):
                         drop(conn)
                     return
                 if sock is listener:
-                    client, _ = listener.accept()
+                    try:
+                        client, _ = listener.accept()
+                    except OSError:  # it has gone, or no descriptor is left
+                        continue
                     client.setblocking(False)
                     selector.register(client, selectors.EVENT_READ)
                     clients.add(client)

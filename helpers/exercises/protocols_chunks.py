@@ -130,6 +130,8 @@ class Dechunker:
             if self.state == "end of chunk" and not b"\\r\\n".startswith(self.rest[:2]):
                 raise ValueError("the chunk is longer than its size")
             if not end:
+                if len(self.rest) > 8192:
+                    raise ValueError("a line without an end")
                 return body
             self.rest = rest
             if self.state == "end of chunk":

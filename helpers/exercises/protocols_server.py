@@ -149,6 +149,12 @@ CASES: tuple[tuple[list[bytes], list[int], str], ...] = (
         [BAD_REQUEST],
         "A request of HTTP/1.1 without Host is answered with 400 (RFC 9112, section 3.2).",
     ),
+    (
+        [b"GET / HTTP/1.1\r\n" + HOST + b"Content-Length: -6\r\n\r\n", GET],
+        [BAD_REQUEST],
+        "A length has digits and nothing else; int() also takes a sign. Who believes a negative "
+        "one reads a part of the next request twice.",
+    ),
     ([GET[:9]], [], "The client left within a request: there is nothing to answer."),
 )
 
@@ -173,8 +179,8 @@ def answer_all(conn, pages):
     while True:
         while b"\\r\\n\\r\\n" not in data:
             part = conn.recv(4096)
-            if not part:
-                return
+            if not part or len(data) > 65536:
+                return  # it has left, or its head has no end
             data += part
         head, _, data = data.partition(b"\\r\\n\\r\\n")
         try:
@@ -182,16 +188,17 @@ def answer_all(conn, pages):
             method, target, version = first.split(" ")
             pairs = [line.split(":", 1) for line in lines]
             fields = {name.lower(): value.strip() for name, value in pairs}
-            length = int(fields.get("content-length", 0))
-            if version == "HTTP/1.1" and "host" not in fields:
-                raise ValueError("no Host")
+            length = fields.get("content-length", "0")
+            if not length.isdecimal() or (version == "HTTP/1.1" and "host" not in fields):
+                raise ValueError("no length, or no Host")
+            length = int(length)
         except ValueError:
             return answer("400 Bad Request", b"bad request\\n", "Connection: close\\r\\n")
         while len(data) < length:
-            part = conn.recv(4096)
-            if not part:
+            length -= len(data)
+            data = conn.recv(4096)
+            if not data:
                 return
-            data += part
         data = data[length:]
         if method != "GET":
             answer("405 Method Not Allowed", b"GET only\\n", "Allow: GET\\r\\n")
@@ -227,7 +234,8 @@ def answer_all(conn, pages):
         "You may use your `parse_head` of the first exercise: None means *read on*, ValueError "
         "means *400*.",
         "The body comes before the next head. `while len(data) < length` read on, then cut it off: "
-        "also for requests that you answer with 404 or 405.",
+        "also for requests that you answer with 404 or 405. (A length is digits only: "
+        "`isdecimal()`. And a head that never ends should not fill your memory.)",
     ),
     solution=SOLUTION,
     wrong={
@@ -242,7 +250,9 @@ def answer_all(conn, pages):
             SOLUTION,
             (
                 '        while b"\\r\\n\\r\\n" not in data:\n            part = conn.recv(4096)\n'
-                "            if not part:\n                return\n            data += part\n",
+                "            if not part or len(data) > 65536:\n"
+                "                return  # it has left, or its head has no end\n"
+                "            data += part\n",
                 "        data = conn.recv(4096)\n        if not data:\n            return\n",
             ),
         ),
@@ -267,12 +277,9 @@ def answer_all(conn, pages):
         ),
         "does without Host": changed(
             SOLUTION,
-            (
-                '            if version == "HTTP/1.1" and "host" not in fields:\n'
-                '                raise ValueError("no Host")\n',
-                "",
-            ),
+            (' or (version == "HTTP/1.1" and "host" not in fields)', ""),
         ),
+        "believes what int takes": changed(SOLUTION, ("not length.isdecimal() or ", "")),
         "reads the next request before it answers": changed(
             SOLUTION,
             (

@@ -135,7 +135,8 @@ def echo_stream(conn):
         "After the loop: `conn.shutdown(socket.SHUT_WR)`. It ends your stream behind the last "
         "byte.",
         "Put all of it into `try`. ConnectionResetError and BrokenPipeError are both "
-        "ConnectionError.",
+        "ConnectionError. On a connection that was reset already, `shutdown` raises an OSError "
+        "that is none: ENOTCONN. `except OSError` catches all three.",
     ),
     solution="""\
 import socket
@@ -146,7 +147,7 @@ def echo_stream(conn):
         while data := conn.recv(65536):
             conn.sendall(data)
         conn.shutdown(socket.SHUT_WR)
-    except ConnectionError:
+    except OSError:  # of shutdown, no ConnectionError: ENOTCONN
         return False
     return True
 """,
