@@ -21,8 +21,6 @@ from mutations import handshake
 from pieces import Stream, frames, in_pieces
 
 from helpers import plain_values, recordings
-from helpers.arq import Transfer
-from helpers.arq_figures import overlay_figure, segments_sent
 from helpers.byte_maps import byte_map
 from helpers.catalogues import catalogue
 from helpers.charts import time_sequence
@@ -241,9 +239,6 @@ def figures(data: bytes) -> None:
     """Pictures of a captured connection: there may be none in it."""
     packets = frames(data)
     arrows(packets)
-    transfer = Transfer("fuzz", 1, 1, [(0.0, "send", 0)])
-    if segments_sent(packets):
-        overlay_figure(transfer, packets, label="fuzz")
     with contextlib.suppress(ValueError):  # there is no connection
         time_sequence(packets)
 

@@ -41,8 +41,10 @@ from helpers import (
     serve_unix,
     this_machine,
 )
+from helpers.chat_service import ChatService
 from helpers.chat_trials import Limits, framed
 from helpers.library_servers import serve_ftp, serve_http, serve_library, serve_smtp
+from helpers.selector_server import selector_server
 from helpers.tunnels import passed_on
 
 THEIRS = server_for()  # a certificate takes a while to make
@@ -213,11 +215,15 @@ async def echo_async(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 
 def chat() -> Any:
-    limits = Limits(patience=0.3, silence=0.5, queue=20)
-    return serve_asyncio(solution("15-service")(limits).serve)
+    return serve_asyncio(solution("15-service")(HASTY).serve)
+
+
+def finished_chat() -> Any:
+    return serve_asyncio(ChatService(HASTY).serve)
 
 
 LINE = b"hello, network!\n"
+HASTY = Limits(patience=0.3, silence=0.5, queue=20)
 FRAMED = b"\x00\x0ehello, network"
 GET = b"GET / HTTP/1.1\r\nHost: x.example\r\n\r\n"
 CHUNKED = b"5\r\nhello\r\n0\r\n\r\n"
@@ -276,6 +282,9 @@ SERVERS: dict[str, Attacked] = {
     "serve_asyncio": Attacked(lambda: serve_asyncio(echo_async, max_connections=50)),
     "serve_asyncio, TLS": Attacked(lambda: serve_asyncio(echo_async, tls=THEIRS), tls=True),
     "serve_loop": Attacked(lambda: serve_loop(event_loop)),
+    "serve_loop, selector_server": Attacked(
+        lambda: serve_loop(selector_server, bytes.upper), answer=LINE.upper()
+    ),
     "serve_process": Attacked(lambda: serve_process(threads)),
     "serve_library, socketserver": Attacked(lambda: serve_library(EchoSocketserver)),
     "serve_library, asyncio": Attacked(lambda: serve_library(echo_asyncio)),
@@ -304,6 +313,7 @@ SERVERS: dict[str, Attacked] = {
     "08-bound": Attacked(lambda: own("08-bound", talk, 20, 10_000)),
     "12-chunks": Attacked(lambda: serve_tcp(patient(bodies)), CHUNKED, b"hello"),
     "12-server": http(lambda: serve_tcp(patient(pages))),
+    "serve_asyncio, ChatService": Attacked(finished_chat, *entering(), ask=entering),
     "15-service": Attacked(chat, *entering(), ask=entering),
 }
 

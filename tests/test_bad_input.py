@@ -30,11 +30,13 @@ SECONDS = 20  # of coverage-guided fuzzing, for each group of targets
 # Functions of helpers that take bytes or packets, and no strangers' ones.
 HARMLESS = {
     "arq": "pieces of the simulator",
+    "chat_service": "test_barrage attacks it",
     "chat_trials": "sends a trial's own bytes",
     "fake_streams": "streams of a check's own bytes",
     "findings": "the bytes of a check, cut or shown",
     "library_servers.serve_ftp": "files to be served",
     "plain_errors.replace_file": "a file to be written",
+    "selector_server": "test_barrage attacks it",
     "services": "asks servers of the same notebook, whose answers are only counted",
     "socket_pictures": "draws what call_by_call captured on this machine",
     "ways": "carries bytes",

@@ -507,6 +507,7 @@ ACCEPTING = {
     "network": "Host.serve_tcp",
     "own_server": "04-server",
     "quic": "QuicServer",
+    "selector_server": "serve_loop, selector_server",
     "server_process": "serve_process",
     "server_threads": "serve_tcp",
     "servers": "serve_tcp",
