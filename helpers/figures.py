@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import html
 import io
+import logging
 import math
 import re
 import textwrap
@@ -54,6 +55,8 @@ def new_figure(columns: int = 1, rows: int = 1, height: float = HEIGHT) -> tuple
     -------
     (matplotlib.figure.Figure, list of matplotlib.axes.Axes)
     """
+    # On a slow machine, once, it warns that it makes its list of fonts: that is no warning here.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
