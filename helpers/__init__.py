@@ -1,45 +1,82 @@
 """The helpers of the course: what a notebook imports, from the ground up.
 
-    machine      what this machine allows
-    servers      your handler, as a server on background threads
-    loop_servers your own event loop, as a server on a background thread
-    link         a late, slow or lossy link in user space
-    recordings   packets of another machine, where none can be captured here
-    capture      the packets of a block of code, from the best source allowed
-    network      private hosts with real kernel TCP, joined by wires that are Python
-    experiments  what needs a private network: run here, or played from a recording
-    exhibits     failures caused on purpose, with their packets
-    visitors     clients while a service is replaced, or held up
-    measure      latency and throughput
-    own_server   a server that you wrote whole, from accept() on
-    process_server your server, in a process of its own
-    library_servers servers of libraries: http.server, aiosmtpd, pyftpdlib, Tornado, Twisted
-    load         many clients for a server, in an open loop
-    climbs       one server with ever more connections, and what that costs
-    timelines    who waits for what, a row for each client
-    figures      measurements as pictures
-    silences     a cut wire: what is still sent, and when a program is told
-    storms       many clients that try again, simulated
-    ways         many ways of carrying bytes, a row for each
-    services     one service made with several libraries, and what each costs
-    byte_maps    a packet, field by field and byte by byte
-    byte_axis    a stream, and where it was cut
-    ladders      a conversation, packet by packet, down the time
-    dialogues    what two programs said, over one connection or several
-    calls        the socket calls of a block, for the margin of a ladder
-    kernel_state what the kernel says of a connection: its state, its queues, its windows
-    datagrams    what UDP loses, and how much gets through
-    icmp_errors  ICMP errors, from a socket's error queue
-    eyeballs     a name with many addresses, some of which never answer
-    charts       a connection over time
-    tls_attempts TLS connections in memory, record by record: done, or refused on purpose
-    practice     predictions, exercises, hints, progress
-    live_strips  numbers of a service, drawn while they come
-    chat_load    hundreds of members for a chat service, from another process
-    chat_service the chat service of notebook 15, finished
-    chat_judge   a chat service's behaviours, tried on any version of it
+The ground: these import nothing of the course
+    linux, kernel_state          socket options; what the kernel says of a connection
+    file_limit, memory_limit     how many connections, how much memory
+    plain_errors, tracebacks     refusals in a sentence; a traceback without our own lines
+    undisturbed, lifetimes       what no interrupt may cut; what runs in the background
+    own_folders, progress_bars   a folder that does not outlive us; how far something is
+    units, work                  figures as people write them; work for a processor
+    coroutines, shipping         a coroutine run to its end; a function for another Python
+    sandbox, detours             a learner's code, kept apart; socket calls, watched
+    pictures, panels, page_styles  HTML that describes itself; verdicts; pages
+    field_names, tls_names       words for the numbers in packets and records
+    tls_keys, private_tls        from a key log to the keys; a certificate for now
+    rewriting, topology          a packet as a router changes it; who needs which address
+    codel, wire_records          a queue that drops early; what a wire writes down
+    tunnels, catalogues          bytes carried both ways; translated messages
+    own_server, selector_server  a server that you wrote whole; one to compare with
+    fake_streams                 connections whose pieces are chosen
+    server_process, load_process, chat_load_process  what runs in a process of its own
 
-Each module imports only from those above it, and from the small ones they are built of.
+Tools made of these
+    drawing, findings            pieces of SVG; what a check finds, and its smallest case
+    machine, measure             what this machine allows; latency and throughput
+    figures                      measurements as pictures, in the style of all plots
+    packets                      a packet, and how we came to see it
+    fields, segments             where every field lies; conversations, counted from zero
+    plain_values, recordings     results as JSON; packets of another machine
+    kernel_samples               both ends of a connection, watched while it runs
+    child_process, server_threads  a Python that takes orders; threads, and their end
+
+Servers and their clients
+    asyncio_server, servers      your handler, as a server on background threads
+    loop_servers, process_server  your event loop; your server, in a process of its own
+    library_servers              http.server, aiosmtpd, pyftpdlib, Tornado, Twisted
+    visitors                     clients while a service is replaced, or held up
+    load, climbs                 many clients, in an open loop; ever more of them
+
+Wires, hosts and captures
+    wire, nat                    loss, a queue, a rate, a delay; one address for many
+    link_relays, network_wires, link  a late, slow or lossy link in user space
+    raw_capture, own_frames, capture  the packets of a block, from the best source allowed
+    namespaces, namespace_process, network  hosts with real kernel TCP, wires in Python
+    routers, host_states         a router that is your function; TCP states of two hosts
+    experiments                  what needs such hosts: run here, or played
+    datagrams, icmp_errors       what UDP loses; errors, from a socket's error queue
+    eyeballs, flows, quic        dead addresses; connections that send all they can
+
+Pictures of packets
+    packet_lists, byte_maps      a capture as a table; a packet, byte by byte
+    layer_bars, comparisons      how much is header; what was changed on the way
+    reconstruction               what was not seen, but must have been there
+    ladder_words, ladders, dialogues  a conversation, packet by packet, down the time
+    calls, socket_pictures, call_by_call  the calls beside it; both ends at one moment
+    charts, sample_charts        a connection over time; where its bytes are
+    byte_axis                    a stream, and where it was cut
+    tls_fields, tls_conversations, tls_attempts  TLS, record by record: done, or refused
+
+Pictures of measurements
+    ways, distances, storms      carrying bytes; far cities; clients that try again
+    services, timelines, climb_figures, flow_figures  libraries, waiting, climbs, windows
+    silences, live_strips        a cut wire; numbers, drawn while they come
+
+Learning
+    story_ladders                the story of a failed check
+    exercises, progress_file     one module each; what a learner has done
+    practice, predictions, calibrations  checks and hints; guesses, and how good they are
+    arq, arq_checks, arq_figures  reliable transfer: protocols, their checks, their graphs
+    exhibits                     failures caused on purpose, with their packets
+    chat_trials, chat_behaviours, chat_judge  what a chat service must do, on any version
+    chat_service, chat_clients, chat_load  notebook 15's, finished; one member; hundreds
+
+What authors and teachers run
+    record, grading              captures made anew; points for nbgrader
+    pages, slides                the course as pages; a notebook as slides
+
+Each module imports only from those above it, or before it in its line. A test keeps it so.
+Name a new module here. What most notebooks use is also imported below, and in `__all__`; the
+rest a notebook imports by its module: `from helpers.nat import Nat`.
 Nothing heavy is imported here: scapy, matplotlib and the widgets come when first used.
 """
 

@@ -5,6 +5,13 @@ add one. So each view and each figure of the course returns a `Picture`: HTML or
 SVG with its description inside, drawn in the colour of the text around it, so
 that it can be read on a light page and on a dark one.
 
+To add a view, write a module with a function that returns a `Picture`. Plots are made with
+`helpers.figures`: `new_figure`, then `picture_of`; other drawings of the pieces in
+`helpers.drawing`. The alt text says what is to be seen, with its numbers; the caption ends
+with where the packets come from (`helpers.packets.provenance`, each answer once) or with how it
+was measured (`summary()` and `note` of a `Latency`). `helpers/layer_bars.py` is a short one to
+start from. Its test, `tests/test_` and the module's name, looks at `alt`, `caption` and `html`.
+
 >>> Picture("queue", "<svg></svg>", alt="The queue fills, then drains.")
 The queue fills, then drains.
 """

@@ -62,7 +62,7 @@ def imports(module: Path) -> set[str]:
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.ImportFrom):
             inside = node.level > 0 or (node.module or "").split(".")[0] == "helpers"
-            parts = [part for part in (node.module or "").split(".") if part != "helpers"]
+            parts = [part for part in (node.module or "").split(".") if part not in ("", "helpers")]
             if inside:
                 found |= {parts[0]} if parts else {alias.name for alias in node.names}
     return found
@@ -81,6 +81,20 @@ def test_imports_go_one_way() -> None:
             del needs[name]
         needs = {name: below for name, below in needs.items() if name not in placed}
     assert needs == {}, "these import each other in a circle"
+
+
+def test_the_house_names_every_module_above_those_that_import_it() -> None:
+    drawn = ast.get_docstring(ast.parse((ROOT / "helpers/__init__.py").read_text()))
+    lines = re.findall(r"^    (\w+(?:, \w+)*)  +\S", drawn or "", re.MULTILINE)
+    order = [name for line in lines for name in line.split(", ")]
+    needs = {path.stem: imports(path) for path in MODULES if path.parent.name == "helpers"}
+    del needs["__init__"]
+    needs["exercises"] = imports(ROOT / "helpers/exercises/__init__.py")
+    needs["packets"].discard("packet_lists")  # as above
+    assert sorted(order) == sorted(needs), "draw each module in helpers/__init__.py, once"
+    for place, name in enumerate(order):
+        late = needs[name] & set(order[place:])
+        assert late == set(), f"helpers/__init__.py draws {name} above what it imports"
 
 
 def test_top_level_holds_only_what_belongs_there() -> None:

@@ -1,8 +1,18 @@
 """The exercises of the course: one small module each, found by looking into this folder.
 
-To add one, put a module here that makes an `Exercise` called `EXERCISE`; nothing else
-has to know of it. The tests run every exercise three ways: the untouched starter, each
-wrong answer, the reference solution.
+To add one, put a module here that makes an `Exercise` called `EXERCISE`: `layers_goodput.py`
+is a short one to start from. The first word of its name stands for the notebook. In the
+notebook it takes three cells, below "Your turn", each with an id of its own:
+
+    ex4-text     ### Exercise: and a name, then the statement
+    ex4-code     the starter as it is, in a cell with the tag `exercise`
+    ex4-check    check("01-goodput", goodput_share), and nothing else
+
+Then `python -m helpers.grading` writes nbgrader's metadata into the check cell. Number the
+ids on: a new cell has a random one, and only ex1-, ex2-, … are left out of the notebook's
+minutes. The tests run every exercise three ways: the untouched starter, each wrong answer,
+the reference solution. They want of a wrong answer a message of at least 30 characters, with
+the call that shows it. No cell may hold lines of the solution.
 
 >>> exercise("01-wrap").name
 'wrap'
