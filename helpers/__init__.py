@@ -6,6 +6,7 @@ The ground: these import nothing of the course
     plain_errors, tracebacks     refusals in a sentence; a traceback without our own lines
     undisturbed, lifetimes       what no interrupt may cut; what runs in the background
     own_folders, progress_bars   a folder that does not outlive us; how far something is
+    open_sockets                 the sockets that this process has
     units, work                  figures as people write them; work for a processor
     coroutines, shipping         a coroutine run to its end; a function for another Python
     sandbox, detours             a learner's code, kept apart; socket calls, watched

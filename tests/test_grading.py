@@ -43,7 +43,8 @@ def test_the_check_cell_of_every_exercise_has_nbgraders_metadata(path: Path) -> 
     starters = [
         at for at, c in enumerate(notebook.cells) if "exercise" in c.metadata.get("tags", [])
     ]
-    assert [at - 1 for at, _ in checks(notebook)] == starters, "a starter without its check"
+    after = "each check cell follows a starter cell with the tag 'exercise'"
+    assert [at - 1 for at, _ in checks(notebook)] == starters, after
 
 
 def test_nothing_but_metadata_is_written_and_that_once() -> None:
