@@ -47,6 +47,8 @@ c.Spawner.args = [
     "--KernelManager.transport=ipc",
     "--MappingKernelManager.kernel_info_timeout={patience}",
 ]
+# The hub's own choice of ports would give two of 30 servers the same one, some time.
+c.Spawner.pre_spawn_hook = lambda spawner: setattr(spawner, "port", 20000 + spawner.user.id)
 c.Spawner.default_url = "/lab"
 c.Spawner.start_timeout = c.Spawner.http_timeout = {patience}
 c.JupyterHub.services = [{{"name": "load", "api_token": "{token}"}}]

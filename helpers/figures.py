@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import html
 import io
+import logging
 import math
 import re
 import textwrap
@@ -26,6 +27,10 @@ from typing import Any
 from .measure import Latency, Throughput
 from .pictures import COLOURS, Picture, checked_alt
 from .units import format_rate, format_size, format_time
+
+# Once for each account matplotlib looks for fonts. If it takes long it says so, as a warning: in
+# a notebook that looks like an error.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 WIDTHS = {1: 560, 2: 760}  # CSS pixels, by number of plots side by side
 HEIGHT = 340

@@ -18,7 +18,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -150,15 +150,20 @@ def bulk(
 def _sink(host: Host, rcvbuf: int) -> Iterator[Server]:
     """A server that throws all away. The connections inherit the listener's SO_RCVBUF."""
     if not rcvbuf:
-        with host.serve_tcp(discard) as server:
+        with host.serve_tcp(_discard) as server:
             yield server
         return
     with host.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         listener.bind((host.ipv4, 0))
         listener.listen()
-        with serve_tcp(discard, listener=listener) as server:
+        with serve_tcp(_discard, listener=listener) as server:
             yield server
+
+
+def _discard(conn: socket.socket) -> None:
+    with suppress(ConnectionResetError):  # how `bulk` ends a connection
+        discard(conn)
 
 
 def choose(sock: socket.socket, algorithm: str) -> None:
