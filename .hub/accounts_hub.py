@@ -37,9 +37,18 @@ c.JupyterHub.authenticator_class = "dummy"
 c.Authenticator.allow_all = True
 c.JupyterHub.spawner_class = "jupyterhub.spawner.LocalProcessSpawner"
 c.Spawner.cmd = ["{environment}/bin/jupyterhub-singleuser"]
-c.Spawner.environment = {{"PATH": "{environment}/bin:/usr/bin:/bin:/usr/sbin:/sbin"}}
+# Kernels talk over Unix sockets, in a short path of each learner's own: see README.md.
+c.Spawner.environment = {{
+    "PATH": "{environment}/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+    "JUPYTER_RUNTIME_DIR": lambda spawner: f"{folder}/{{spawner.user.name}}/.run",
+}}
 c.Spawner.env_keep = ["LANG", "LC_ALL"]
-c.Spawner.args = ["--MappingKernelManager.kernel_info_timeout={patience}"]
+c.Spawner.args = [
+    "--KernelManager.transport=ipc",
+    "--MappingKernelManager.kernel_info_timeout={patience}",
+]
+# The hub's own choice of ports would give two of 30 servers the same one, some time.
+c.Spawner.pre_spawn_hook = lambda spawner: setattr(spawner, "port", 20000 + spawner.user.id)
 c.Spawner.default_url = "/lab"
 c.Spawner.start_timeout = c.Spawner.http_timeout = {patience}
 c.JupyterHub.services = [{{"name": "load", "api_token": "{token}"}}]

@@ -27,9 +27,15 @@ tljh-config set limits.cpu 1.0
 tljh-config set services.cull.timeout 3600
 tljh-config set user_environment.default_app jupyterlab
 
-# A /tmp for each learner.
+# A /tmp for each learner: it goes when the learner's server does. In it are the Unix sockets of
+# the learner's kernels. Otherwise these use ports of the loopback that all share: see README.md.
+# The path is short, since the name of a socket has 107 bytes at most (unix(7)).
 mkdir -p "$tljh/config/jupyterhub_config.d"
-echo 'c.SystemdSpawner.isolate_tmp = True' > "$tljh/config/jupyterhub_config.d/course.py"
+cat > "$tljh/config/jupyterhub_config.d/course.py" << 'END'
+c.SystemdSpawner.isolate_tmp = True
+c.Spawner.environment.update({"JUPYTER_RUNTIME_DIR": "/tmp/jupyter"})
+c.Spawner.args.extend(["--KernelManager.transport=ipc"])
+END
 
 # Private networks need user namespaces for ordinary users. Debian allows them. Ubuntu 24.04
 # forbids them by AppArmor; what it exposes to allow them is said in README.md.

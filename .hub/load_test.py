@@ -121,7 +121,7 @@ def main() -> int:
         parser.error("needs root (it makes accounts for the learners), git and npm")
     notebooks = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
     if chosen.notebooks:
-        notebooks = [name for name in notebooks if name[:2] in chosen.notebooks]
+        notebooks = [name for name in notebooks if name.split("_")[0] in chosen.notebooks]
     # The first is the one who works alone: later, all others start afresh as that one did.
     names = [ACCOUNT.format(number) for number in range(chosen.learners + 1)]
     with ExitStack() as stack:

@@ -28,6 +28,10 @@ from .measure import Latency, Throughput
 from .pictures import COLOURS, Picture, checked_alt
 from .units import format_rate, format_size, format_time
 
+# Once for each account matplotlib looks for fonts. If it takes long it says so, as a warning: in
+# a notebook that looks like an error.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+
 WIDTHS = {1: 560, 2: 760}  # CSS pixels, by number of plots side by side
 HEIGHT = 340
 # matplotlib's own sizes, enlarged by so much when shown: letters of 13 pixels.
@@ -55,8 +59,6 @@ def new_figure(columns: int = 1, rows: int = 1, height: float = HEIGHT) -> tuple
     -------
     (matplotlib.figure.Figure, list of matplotlib.axes.Axes)
     """
-    # On a slow machine, once, it warns that it makes its list of fonts: that is no warning here.
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 

@@ -149,21 +149,21 @@ def bulk(
 @contextmanager
 def _sink(host: Host, rcvbuf: int) -> Iterator[Server]:
     """A server that throws all away. The connections inherit the listener's SO_RCVBUF."""
-
-    def take(conn: socket.socket) -> None:
-        with suppress(ConnectionResetError):  # so `bulk` ends
-            discard(conn)
-
     if not rcvbuf:
-        with host.serve_tcp(take) as server:
+        with host.serve_tcp(_discard) as server:
             yield server
         return
     with host.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         listener.bind((host.ipv4, 0))
         listener.listen()
-        with serve_tcp(take, listener=listener) as server:
+        with serve_tcp(_discard, listener=listener) as server:
             yield server
+
+
+def _discard(conn: socket.socket) -> None:
+    with suppress(ConnectionResetError):  # how `bulk` ends a connection
+        discard(conn)
 
 
 def choose(sock: socket.socket, algorithm: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import statistics
 from collections.abc import Callable
 
@@ -31,6 +32,17 @@ def made_up(label: str, megabits: float, start: int = 0) -> Flow:
         for n in range(200)
     ]
     return Flow(label, megabits * 1e6, samples)
+
+
+def test_the_reset_that_ends_a_flow_is_the_end_for_its_receiver_and_no_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        conn, _ = listener.accept()
+        with conn:
+            client.sendall(b"x")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            client.close()
+            flows._discard(conn)
 
 
 @private

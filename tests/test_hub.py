@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from traitlets.config import Config
+from traitlets.config.loader import KVArgParseConfigLoader
 
 ROOT = Path(__file__).parents[1]
 HUB = ROOT / ".hub"
+# What a socket's path may have, in bytes: unix(7), without the zero at its end.
+LONGEST = 107
 LINK = re.compile(r"^https://\S+/hub/user-redirect/git-pull\?\S+$", re.M)
 
 
@@ -66,6 +73,50 @@ def test_littlest_installs_and_sets_and_prints_the_link(tmp_path: Path) -> None:
     assert f"python {tmp_path / 'course'} {install}" in lines
     assert any(line.endswith("set limits.memory 1.5G") for line in lines)
     assert lines[-1].endswith("reload hub")
+
+
+def littlest_settings() -> tuple[list[str], dict[str, str]]:
+    """What `littlest.sh` has the hub give to each learner's server: arguments, environment."""
+    (python,) = re.findall(r"<< 'END'\n(.*?)^END$", (HUB / "littlest.sh").read_text(), re.M | re.S)
+    settings = Config()
+    exec(python, {"c": settings})  # as the hub reads it
+    assert settings.SystemdSpawner.isolate_tmp is True
+    return settings.Spawner.args.get_value([]), settings.Spawner.environment.get_value({})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
+def test_a_kernel_on_littlest_talks_over_sockets_that_only_its_owner_reaches() -> None:
+    arguments, environment = littlest_settings()
+    assert environment["JUPYTER_RUNTIME_DIR"].startswith("/tmp/")  # the learner's own
+    config = KVArgParseConfigLoader(arguments).load_config()
+
+    async def starts_and_ends_a_kernel(folder: Path) -> None:
+        kernels = AsyncMappingKernelManager(config=config, connection_dir=str(folder))
+        name = await kernels.start_kernel(kernel_name="python3")
+        manager = kernels.get_kernel(name)
+        client = manager.client()
+        client.start_channels()
+        try:
+            await client.wait_for_ready(timeout=60)
+            sockets = [path.name for path in folder.iterdir() if path.is_socket()]
+            assert len(sockets) == len(manager.ports) == 5
+            longest = max(map(len, sockets)) + len(environment["JUPYTER_RUNTIME_DIR"] + "/")
+            assert longest <= LONGEST
+        finally:
+            client.stop_channels()
+            await kernels.shutdown_kernel(name)
+        assert not list(folder.iterdir()), "nothing is left"
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(starts_and_ends_a_kernel(Path(folder)))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of folders")
+def test_jupyter_closes_the_folder_of_the_sockets_to_others(tmp_path: Path) -> None:
+    code = "from jupyter_core.application import JupyterApp; print(JupyterApp().runtime_dir)"
+    where = {"JUPYTER_RUNTIME_DIR": str(tmp_path / "run")}
+    subprocess.run([sys.executable, "-c", code], env=os.environ | where, check=True)
+    assert (tmp_path / "run").stat().st_mode & 0o077 == 0
 
 
 def test_the_values_for_kubernetes_can_be_read_and_so_can_what_is_offered_in_comments() -> None:
