@@ -107,7 +107,7 @@ TCP_OPTIONS: dict[int, tuple[str, tuple[tuple[str, int], ...]]] = {
     34: ("Fast Open", (("Cookie", 0),)),
 }
 
-_PROTOCOLS = {
+PROTOCOLS = {
     **{0: "Hop-by-Hop Options", 1: "ICMP", 2: "IGMP", 4: "IPv4", 6: "TCP", 17: "UDP", 41: "IPv6"},
     **{43: "Routing Header", 44: "Fragment Header", 47: "GRE", 50: "ESP", 51: "AH", 58: "ICMPv6"},
     **{59: "nothing follows", 60: "Destination Options", 132: "SCTP"},
@@ -241,7 +241,7 @@ def _port(layer: Any, number: int) -> str:
 
 
 def _protocol(layer: Any, number: int) -> str:
-    return _PROTOCOLS.get(number, "")
+    return PROTOCOLS.get(number, "")
 
 
 def _ether_type(layer: Any, number: int) -> str:

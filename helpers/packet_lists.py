@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
+from .field_names import PROTOCOLS
 from .packets import Packet, Packets
 from .pictures import Picture
 
@@ -95,7 +96,8 @@ def _fragment(ip: Any) -> str:
     first = 8 * ip.frag
     end = first + ip.len - 4 * ip.ihl
     more = "more follow" if ip.flags.MF else "the last"
-    return f"{ip.sprintf('%IP.proto%').upper()} fragment: bytes {first:,} to {end - 1:,}, {more}"
+    name = PROTOCOLS.get(ip.proto, f"protocol {ip.proto}")
+    return f"{name} fragment: bytes {first:,} to {end - 1:,}, {more}"
 
 
 def _icmp(icmp: Any) -> str:

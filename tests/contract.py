@@ -53,7 +53,9 @@ def _spare():
 def _look():
     folders = {_Path.cwd(), _Path.home(), _Path(_tempfile.gettempdir())}
     return {
-        "threads": set(_threading.enumerate()),
+        # IPython's history has a thread that begins when the first cell is kept.
+        "threads": {thread for thread in _threading.enumerate()
+                    if thread.name != "IPythonHistorySavingThread"},
         "sockets": {(c.laddr, c.raddr) for c in _process.net_connections("all")
                     if c.laddr and c.status != "TIME_WAIT"},
         "children": set(_process.children(recursive=True)),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_barrage import echo_async, event_loop, shout
+from servers_under_attack import echo_async, event_loop, shout
 
 from helpers import Link, echo, recordings, serve_asyncio, serve_loop, serve_tcp, serve_udp
 from helpers import serve_unix as unix
@@ -106,7 +106,7 @@ FEW_DESCRIPTORS = """
 import json, os, resource, socket, sys
 sys.path.insert(0, {here!r})
 import asyncio, selectors, subprocess, tempfile
-from test_barrage import *
+from servers_under_attack import *
 from helpers import *
 from helpers.network import NoPrivateNetwork
 

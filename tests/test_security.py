@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
-from test_barrage import echo_async, event_loop, shout, threads
+from servers_under_attack import echo_async, event_loop, shout, threads
 
 from helpers import (
     Link,
