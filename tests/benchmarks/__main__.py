@@ -42,6 +42,7 @@ and the course both count what the receiver read. Processor time is that of both
 runs on the machine changes it less than the throughput. The wire: one TCP flow without loss, while
 another thread of the notebook's kernel computes. Crowds: the clients are one process, which asks
 again as soon as it is answered; both servers run, and are asked in turns, for 0.1 s each: medians.
+Memory: by how much the server's process grew; a kernel that has free room from before grows less.
 The import: at least 10 pairs."""
 
 
