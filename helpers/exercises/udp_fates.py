@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..findings import Finding, call, called, smallest_finding
-from . import Exercise
+from . import Exercise, changed
 
 PARTS = ("lost", "twice", "late")
 CASES: tuple[tuple[list[int], int], ...] = (
@@ -91,6 +91,22 @@ def check(fates: Callable[[list[int], int], Any]) -> Finding | None:
     return found or smallest_finding(cases, lambda case: examine(fates, case))
 
 
+SOLUTION = """\
+def fates(numbers, sent):
+    lost, twice, late = set(range(sent)), set(), set()
+    largest = -1
+    for number in numbers:
+        if number >= sent:
+            continue
+        if number not in lost:
+            twice.add(number)
+        elif number < largest:
+            late.add(number)
+        lost.discard(number)
+        largest = max(largest, number)
+    return sorted(lost), sorted(twice), sorted(late)
+"""
+
 EXERCISE = Exercise(
     key="06-fates",
     name="fates",
@@ -120,21 +136,7 @@ def fates(numbers, sent):
         "is late; a second copy of it is not. Ignore what is somebody else's before all that. "
         "`sorted(a_set)` makes the list.",
     ),
-    solution="""\
-def fates(numbers, sent):
-    lost, twice, late = set(range(sent)), set(), set()
-    largest = -1
-    for number in numbers:
-        if number >= sent:
-            continue
-        if number not in lost:
-            twice.add(number)
-        elif number < largest:
-            late.add(number)
-        lost.discard(number)
-        largest = max(largest, number)
-    return sorted(lost), sorted(twice), sorted(late)
-""",
+    solution=SOLUTION,
     wrong={
         "looks for gaps only": """\
 def fates(numbers, sent):
@@ -161,36 +163,10 @@ def fates(numbers, sent):
     lost |= set(range(due, sent))
     return sorted(lost), sorted(twice), sorted(late)
 """,
-        "compares with the one before": """\
-def fates(numbers, sent):
-    lost, twice, late = set(range(sent)), set(), set()
-    before = -1
-    for number in numbers:
-        if number >= sent:
-            continue
-        if number not in lost:
-            twice.add(number)
-        elif number < before:
-            late.add(number)
-        lost.discard(number)
-        before = number
-    return sorted(lost), sorted(twice), sorted(late)
-""",
-        "takes the second copy for a late one": """\
-def fates(numbers, sent):
-    lost, twice, late = set(range(sent)), set(), set()
-    largest = -1
-    for number in numbers:
-        if number >= sent:
-            continue
-        if number not in lost:
-            twice.add(number)
-        if number < largest:
-            late.add(number)
-        lost.discard(number)
-        largest = max(largest, number)
-    return sorted(lost), sorted(twice), sorted(late)
-""",
+        "compares with the one before": changed(
+            SOLUTION, ("largest = max(largest, number)", "before = number"), ("largest", "before")
+        ),
+        "takes the second copy for a late one": changed(SOLUTION, ("elif number <", "if number <")),
         "takes what is somebody else's": """\
 def fates(numbers, sent):
     lost, twice, late = set(range(sent)), set(), set()
@@ -204,21 +180,9 @@ def fates(numbers, sent):
         lost.discard(number)
     return sorted(lost), sorted(twice), sorted(late)
 """,
-        "names a third copy again": """\
-def fates(numbers, sent):
-    lost, twice, late = set(range(sent)), [], set()
-    largest = -1
-    for number in numbers:
-        if number >= sent:
-            continue
-        if number not in lost:
-            twice.append(number)
-        elif number < largest:
-            late.add(number)
-        lost.discard(number)
-        largest = max(largest, number)
-    return sorted(lost), sorted(twice), sorted(late)
-""",
+        "names a third copy again": changed(
+            SOLUTION, ("(sent)), set(), set()", "(sent)), [], set()"), ("twice.add", "twice.append")
+        ),
         "in the order of arrival": """\
 def fates(numbers, sent):
     lost, twice, late = set(range(sent)), [], []
