@@ -67,7 +67,7 @@ def examine_sender(
         nonlocal number, highest
         bare = f"{event}({', '.join(map(str, arguments))})"
         shown = f"sender.{bare}"
-        marked = f"time-out: {bare}" if event == "on_timeout" else bare
+        marked = f"timeout: {bare}" if event == "on_timeout" else bare
         wanted = getattr(ours, event)(*arguments)
         # Each step is short: the trace so far is what the learner has to see.
         try:

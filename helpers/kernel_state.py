@@ -72,7 +72,7 @@ class TcpInfo:
     Times are in seconds, rates in bytes a second, `snd_cwnd`, `snd_ssthresh`, `unacked`,
     `lost` and `retrans` in segments, the rest in bytes or counts. A member that this kernel
     is too old to know is None. `snd_ssthresh` is `NOT_SET_YET` until a first loss sets it.
-    `retransmits` counts time-outs in a row, `total_retrans` segments since the beginning.
+    `retransmits` counts timeouts in a row, `total_retrans` segments since the beginning.
     """
 
     state: str

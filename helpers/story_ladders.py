@@ -6,7 +6,7 @@ A check tells it step by step, and the verdict draws it:
 >>> told.call("sender", "start() → [0]")
 >>> lost = told.sends("sender", "piece 0", lost=True)
 >>> told.waits_until(60)
->>> story = told.wrong_pieces("time-out: on_timeout(0) → []", wanted=[0], got=[])
+>>> story = told.wrong_pieces("timeout: on_timeout(0) → []", wanted=[0], got=[])
 >>> story_ladder(story).kind
 'story'
 

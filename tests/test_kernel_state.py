@@ -29,7 +29,7 @@ def pair(host):
 
 
 def wait_for(condition):
-    """Ask until it is so; the test's time-out is the limit."""
+    """Ask until it is so; the test's timeout is the limit."""
     give_up = threading.Event()
     for _ in range(5000):
         if condition():

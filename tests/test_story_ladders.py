@@ -23,7 +23,7 @@ def told_of_a_loss() -> list[Step]:
     told.arrives(answer)
     told.call("sender", "on_ack(1) → []")
     told.waits_until(60)
-    return told.wrong_pieces("time-out: on_timeout(0) → [1, 2]", wanted=[0, 1], got=[1, 2])
+    return told.wrong_pieces("timeout: on_timeout(0) → [1, 2]", wanted=[0, 1], got=[1, 2])
 
 
 def test_a_story_goes_on_downwards_and_arrows_fall() -> None:
@@ -51,11 +51,11 @@ def test_what_was_sent_and_what_was_expected_are_told_apart() -> None:
 def test_the_ladder_shows_losses_timeouts_and_the_step_that_is_wrong() -> None:
     picture = story_ladder(told_of_a_loss())
     assert "✕ lost" in picture.html
-    assert "✗ time-out: on_timeout(0)" in picture.html
+    assert "✗ timeout: on_timeout(0)" in picture.html
     assert "expected: [0, 1]" in picture.html
     assert "piece 2: not expected" in picture.html
     assert "piece 0: expected" in picture.html
-    assert "It ends wrong at the sender: time-out: on_timeout(0)" in picture.alt
+    assert "It ends wrong at the sender: timeout: on_timeout(0)" in picture.alt
     assert "piece 1, arrives at the receiver" in picture.html  # in words
 
 

@@ -119,7 +119,7 @@ returns a new dict with these four, and nothing else:
 
 - `hour`: the time down to the hour, `"2026-03-01T12Z"`;
 - `network`: the first 24 bits of an IPv4 address, the first 48 of an IPv6 one, `"203.0.113.0/24"`.
-  (Mind IPv4-mapped addresses: notebook 11.)
+  (Mind IPv4-mapped addresses: [11](11_ipv6.ipynb#One-server-for-both-families).)
 - `who`: HMAC-SHA256 of the name in UTF-8 with this key, the first 16 hexadecimal digits;
 - `length`: bytes of the text in UTF-8.
 """,

@@ -126,7 +126,7 @@ EXERCISE = Exercise(
     key="09-timers",
     name="Timers",
     statement="""\
-Most time-outs are not needed in the end, and are cancelled. Write the class `Timers`.
+Most timeouts are not needed in the end, and are cancelled. Write the class `Timers`.
 `add(due, callback)` notes a callback for the time `due` and returns a ticket, whatever you like.
 `cancel(ticket)` takes that timer out; if it was popped or cancelled before, nothing happens.
 `next_due()` returns the earliest `due` of those left, and None if there are none: a cancelled timer
