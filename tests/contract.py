@@ -26,6 +26,7 @@ from helpers.packets import RECORDING
 from helpers.record import execute
 
 MOST_LINES = 25
+SYSTEM = "COURSE_SYSTEM"  # which of them, in the environment
 
 # Both run in the notebook's kernel. What the kernel itself holds is there before.
 BEFORE = """
@@ -72,21 +73,43 @@ _before = _look()
 """
 # A machine that is not Linux, as far as that can be had on Linux: what is imported before is
 # left alone. Set where the tests are to run with recordings only.
-ELSEWHERE = """
-import asyncio, multiprocessing, os, socket, ssl, subprocess, sys, tempfile
+IMPORTED_BEFORE = """
+import asyncio, multiprocessing, os, select, signal, socket, ssl, subprocess, sys, tempfile
 import aiosmtpd.smtp, pyftpdlib.handlers, tornado.web, urllib.request
 import twisted.internet.reactor, twisted.web.server
 import hypothesis, ipywidgets, matplotlib, numpy, psutil, scapy.all, scapy.layers.inet6, tqdm.auto
-for _module, _names in {
-    socket: "AF_NETLINK AF_PACKET IPV6_RECVERR IP_RECVERR MSG_ERRQUEUE SO_BINDTODEVICE SO_MARK "
-            "TCP_CONGESTION TCP_CORK TCP_INFO TCP_KEEPIDLE TCP_QUICKACK TCP_USER_TIMEOUT",
-    os: "eventfd memfd_create sched_getaffinity sched_setaffinity setns unshare",
-}.items():
-    for _name in _names.split():
-        if hasattr(_module, _name):
-            delattr(_module, _name)
-sys.platform = "darwin"
+
+def _without(module, names):
+    for name in names.split():
+        if hasattr(module, name):
+            delattr(module, name)
+
+_without(socket, "AF_NETLINK AF_PACKET IPV6_RECVERR IP_RECVERR MSG_ERRQUEUE SO_BINDTODEVICE "
+         "SO_MARK TCP_CONGESTION TCP_CORK TCP_INFO TCP_KEEPIDLE TCP_QUICKACK TCP_USER_TIMEOUT")
+_without(os, "eventfd memfd_create sched_getaffinity sched_setaffinity setns unshare")
 """
+ELSEWHERE = {
+    "darwin": """
+sys.platform = "darwin"
+""",
+    "win32": """
+class _Missing:
+    def __get__(self, instance, owner):
+        raise AttributeError
+
+for _name in ("recvmsg", "recvmsg_into", "sendmsg"):
+    setattr(socket.socket, _name, _Missing())
+_without(socket, "AF_UNIX CMSG_LEN CMSG_SPACE SCM_RIGHTS MSG_DONTWAIT SO_REUSEPORT send_fds "
+         "recv_fds TCP_KEEPCNT TCP_KEEPINTVL")
+_without(os, "fork forkpty getuid geteuid getgid getgroups killpg mkfifo register_at_fork setsid "
+         "sysconf uname wait waitid WNOHANG")
+_without(select, "epoll poll EPOLLIN EPOLLET")
+_without(signal, "SIGCHLD SIGHUP SIGKILL SIGUSR1 SIGUSR2 setitimer pthread_kill")
+for _name in ("fcntl", "grp", "pwd", "resource", "termios", "uvloop"):
+    sys.modules[_name] = None
+sys.platform = "win32"
+""",
+}
 AFTER = """
 import zmq.utils.garbage as _outputs
 _outputs.gc.stop()  # the kernel's own: a thread and a context for large outputs
@@ -158,8 +181,9 @@ def run(
 
 def before() -> str:
     """The code of the cell before the first."""
-    elsewhere = os.environ.get(CHOICE) == RECORDING
-    return ELSEWHERE + BEFORE if elsewhere else BEFORE
+    if os.environ.get(CHOICE) != RECORDING:
+        return BEFORE
+    return IMPORTED_BEFORE + ELSEWHERE[os.environ.get(SYSTEM, "darwin")] + BEFORE
 
 
 def again(notebook: Any) -> list[Any]:

@@ -121,8 +121,8 @@ EXERCISE = Exercise(
     key="09-bounded",
     name="ask_all",
     statement="""\
-The polite client of [08](08_concurrency.ipynb#Exercise:-a-polite-client) never asked more than so many
-questions at once. But what becomes of the others when one of them fails? Write the coroutine
+The polite client of [08](08_concurrency.ipynb#Exercise:-a-polite-client) never asked more than so
+many questions at once. But what becomes of the others when one of them fails? Write the coroutine
 `ask_all(ask, questions, limit)`. `ask(question)` is a coroutine that opens a connection, asks, and
 returns the answer. Run it once for each question, at most `limit` at the same moment, and always
 `limit` while enough are left. Return the answers in the order of the questions. If one fails, no
