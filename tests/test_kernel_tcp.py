@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import threading
 import time
@@ -72,10 +71,10 @@ def test_tcp_fills_the_wire_while_python_computes() -> None:
             share = transfer(net, 2.0, "reno").goodput / rate
             late = sorted(net.wire.lateness())
         assert share <= 1448 / 1514 * 1.02  # the headers need the rest
-        p50, p99 = late[len(late) // 2], late[len(late) * 99 // 100]
-        busy = os.getloadavg()[0] > 1.5 * this_machine().cpus
-        well = share >= 0.93 and p50 < 0.002 and (busy or p99 < 0.002)
-        return "" if well else f"{share:.3f} of the rate, lateness p50 {p50:.4f}, p99 {p99:.4f} s"
+        # Their tail tells how busy other tests keep the machine: it is for the benchmark.
+        middle = late[len(late) // 2]
+        well = share >= 0.93 and middle < 0.002
+        return "" if well else f"{share:.3f} of the rate, lateness p50 {middle:.4f} s"
 
     in_some_trial(holds)
 
