@@ -26,6 +26,7 @@ from helpers.packets import RECORDING
 from helpers.record import execute
 
 MOST_LINES = 25
+MOST_MEMORY = 400  # MiB
 SYSTEM = "COURSE_SYSTEM"  # which of them, in the environment
 
 # Both run in the notebook's kernel. What the kernel itself holds is there before.
@@ -116,7 +117,10 @@ _outputs.gc.stop()  # the kernel's own: a thread and a context for large outputs
 from helpers import lifetimes as _lifetimes
 _gc.collect()
 _now = _look()
+_status = _Path("/proc/self/status")
+_peak = _status.read_text().partition("VmHWM:")[2].split()[:1] if _status.exists() else []
 print(_json.dumps({
+    "memory": int(*_peak) // 1024,
     "history": _lifetimes.history,
     "running": [thing.description for thing in _lifetimes.running()],
     **{what: sorted(map(str, _now[what] - _before[what])) for what in _now},
@@ -139,11 +143,13 @@ LEFT = ("running", "threads", "sockets", "children", "descriptors", "namespaces"
 class Run:
     """A notebook as it was executed, and what its kernel said of itself afterwards.
 
-    `again` are the cells of the further runs, in the order in which they ran.
+    `again` are the cells of the further runs, in the order in which they ran. `memory` is the
+    most that the kernel took, in MiB; 0 where the system does not tell.
     """
 
     notebook: Any
     again: list[Any] = field(default_factory=list)
+    memory: int = 0
     history: list[str] = field(default_factory=list)
     running: list[str] = field(default_factory=list)
     threads: list[str] = field(default_factory=list)
@@ -254,6 +260,8 @@ def broken_promises(ran: Run) -> list[str]:
     broken += _undescribed(ran.notebook) + _complaints(ran.notebook.cells)
     broken += _long_cells(ran.notebook) + _sliders_without_question(ran.notebook)
     broken += [f"Run again: {told}" for told in _complaints(ran.again)]
+    if ran.memory > MOST_MEMORY and not ran.again:
+        broken.append(f"The kernel took {ran.memory} MiB, more than {MOST_MEMORY}.")
     for what in LEFT:
         left = getattr(ran, what)
         if left:

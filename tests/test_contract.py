@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +64,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def copy_of(ran: Run) -> Run:
     return Run(
         nbformat.from_dict(json.loads(json.dumps(ran.notebook))),
-        **{key: list(value) for key, value in vars(ran).items() if key != "notebook"},
+        **{key: copy(value) for key, value in vars(ran).items() if key != "notebook"},
     )
 
 
@@ -97,6 +100,10 @@ def add_output(output: Any) -> Callable[[Run], None]:
     return lambda ran: ran.notebook.cells[7].outputs.append(output)
 
 
+def grow(ran: Run) -> None:
+    ran.memory = 500
+
+
 def leave(what: str) -> Callable[[Run], None]:
     return lambda ran: getattr(ran, what).append("something")
 
@@ -124,6 +131,7 @@ BROKEN = {
     "stderr": (add_output(NEW("stream", name="stderr", text="oh")), "wrote to stderr: oh"),
     "long cell": (edit(1, "import socket", "\n".join(["import socket"] * 26)), "27 lines"),
     "question": (edit(8, "which way does it go?", "watch it go."), "no written question"),
+    "memory": (grow, "The kernel took 500 MiB, more than 400."),
     "running": (leave("running"), "Left behind, running: something"),
     "threads": (leave("threads"), "Left behind, threads"),
     "sockets": (leave("sockets"), "Left behind, sockets"),
@@ -154,7 +162,7 @@ def test_what_a_notebook_really_leaves_behind_is_seen(tmp_path: Path) -> None:
         "\ntempfile.mkdtemp(prefix='forgotten-')"
         # A process of a process that has ended: nobody's child any more.
         '\nescaped = \'import subprocess, sys; subprocess.Popen([sys.executable, "-c", '
-        '"import time; time.sleep(8)"], start_new_session=True)\''
+        '"import time; time.sleep(60)"], start_new_session=True)\''
         "\nsubprocess.run([sys.executable, '-c', escaped])"
     )
     notebook.cells[1].source = left_open
@@ -167,9 +175,11 @@ def test_what_a_notebook_really_leaves_behind_is_seen(tmp_path: Path) -> None:
         "descriptors: ",
         "/dev/null",
         "forgotten-",
-        "children: psutil.Process(",
     ):
         assert sentence in broken
+    escaped = re.search(r"children: psutil\.Process\(pid=(\d+)", broken)
+    assert escaped
+    os.kill(int(escaped[1]), signal.SIGKILL)
 
 
 def test_a_notebook_without_a_server_of_helpers_is_noticed(good: Run) -> None:
