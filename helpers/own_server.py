@@ -25,21 +25,48 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 
+from .open_sockets import sockets_of_this_process
+
+PATIENCE = 1.0  # seconds: for the function to return, and again when its clients have gone
+
 
 @contextlib.contextmanager
 def own_server(serve: Callable[[socket.socket], object]) -> Iterator[tuple[str, int]]:
     """Run `serve(listener)` on a thread during the block, which gets the listener's address.
 
-    At the end of the block the listener ends, and the thread is waited for.
+    At the end of the block the listener ends, and the thread is waited for. If it still serves a
+    client after a second, that connection is ended, too.
+
+    Raises
+    ------
+    RuntimeError
+        If the function does not return after that. Its thread goes on.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
         thread = threading.Thread(target=serve, args=(listener,), daemon=True)
         thread.start()
         try:
-            yield listener.getsockname()
+            yield address
         finally:
             end(listener)
-            thread.join()
+            thread.join(PATIENCE)
+            if thread.is_alive():
+                _disconnect(address)
+                thread.join(PATIENCE)
+        if thread.is_alive():
+            raise RuntimeError(
+                f"{getattr(serve, '__name__', 'The server')} goes on, though its listener has "
+                "ended: it has to return when accept() raises an OSError."
+            )
+
+
+def _disconnect(address: tuple[str, int]) -> None:
+    """End the connections that were accepted at this address."""
+    for sock in sockets_of_this_process():
+        with contextlib.suppress(OSError):  # closed, or not connected
+            if sock.getsockname() == address and sock.getpeername():
+                sock.shutdown(socket.SHUT_RDWR)
 
 
 def end(listener: socket.socket) -> None:

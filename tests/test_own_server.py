@@ -17,7 +17,8 @@ def serve_all(listener: socket.socket) -> None:
         except OSError:
             return
         with conn:
-            conn.sendall(conn.recv(100))
+            while data := conn.recv(100):
+                conn.sendall(data)
 
 
 def test_it_serves_during_the_block_and_leaves_no_thread() -> None:
@@ -39,3 +40,23 @@ def test_it_ends_when_nobody_came_and_when_the_block_raises() -> None:
     with pytest.raises(ZeroDivisionError), own_server(serve_all):
         _ = 1 / 0
     assert threading.enumerate() == before
+
+
+def test_a_client_that_stays_does_not_keep_it_from_ending() -> None:
+    with socket.socket() as client:
+        with own_server(serve_all) as address:
+            client.connect(address)
+            client.sendall(b"hello")
+            assert client.recv(100) == b"hello"
+        assert client.recv(100) == b""
+
+
+def test_a_server_that_does_not_return_is_named() -> None:
+    allowed_to_end = threading.Event()
+
+    def stubborn(listener: socket.socket) -> None:
+        allowed_to_end.wait()
+
+    with pytest.raises(RuntimeError, match="stubborn goes on"), own_server(stubborn):
+        pass
+    allowed_to_end.set()
