@@ -40,6 +40,8 @@ _SET_TIMERSLACK = 29  # prctl(2)
 _IGNORE_OUTGOING = 23  # packet(7): what the wire's own kernel might send is no host's frame
 _BUFFER = 8 << 20
 _QUIET = 0.03  # seconds
+_REPORTS = 2  # of each interface that has IPv6, at least
+_PATIENCE, _WITHOUT_IPV6 = 1.5, 0.3  # seconds, to hear them; and to hear that there are none
 _SIOCETHTOOL = 0x8946
 # linux/ethtool.h: transmit checksums, TCP segmentation, generic segmentation, generic receive.
 # All off: packets are then what a cable carries, of real size, with finished checksums.
@@ -74,23 +76,31 @@ def main(control: socket.socket, memory: int, parent: int) -> None:
         control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
         return
     wires = _wire_ends(plan, mmap.mmap(memory, 0))
-    _swallow([end.near for end in wires])
+    swallow_reports([end.near for end in wires])
     control.send(json.dumps({"error": ""}).encode())
     gc.freeze()
     gc.disable()  # nothing here makes cycles, and a pause would delay frames
     Carrier(control, parent, hosts, wires).run()
 
 
-def _swallow(ends: list[socket.socket]) -> None:
+def swallow_reports(ends: list[socket.socket]) -> None:
     """Wait until the hosts have reported the multicast groups that they joined by coming up.
 
-    Their kernels do so within some 30 ms (RFC 3810, section 6.1). In a capture that began
-    meanwhile, these reports would stand between what the learner's own cell sent.
+    Their kernels do so two or three times on each interface, usually within some 30 ms (RFC 3810,
+    section 6.1). In a capture that began meanwhile, these reports would stand between what the
+    learner's own cell sent. And an interface that has not reported may still be coming up: what
+    is sent there is dropped, and asked for again a second later.
     """
-    latest = time.monotonic() + 0.3
-    while time.monotonic() < latest and (ready := select.select(ends, [], [], _QUIET)[0]):
-        for end in ready:
+    begun = time.monotonic()
+    heard = dict.fromkeys(ends, 0)
+    while (now := time.monotonic()) < begun + (_PATIENCE if any(heard.values()) else _WITHOUT_IPV6):
+        for end in (ready := select.select(ends, [], [], _QUIET)[0]):
             end.recv(1 << 16)
+            heard[end] += 1
+        # Who woke up late shares the machine with others, as the kernel's workers do.
+        in_time = time.monotonic() < now + 2 * _QUIET
+        if not ready and in_time and min(heard.values()) >= _REPORTS:
+            return
 
 
 class Hosts:

@@ -40,6 +40,9 @@ def test_all_are_connected_and_answered_and_leave() -> None:
             assert samples.unanswered == 0
             assert samples.late >= 0
             assert clients.flood(10, 0.05) > 100
+        deadline = time.monotonic() + 10  # the server's own thread has to come to it
+        while server.connections and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert server.connections == []
 
 

@@ -475,3 +475,25 @@ def test_the_zone_of_an_interface_leads_to_a_neighbour(net: Network) -> None:
         assert sock.getsockname()[3] == net.a.zone()
     with pytest.raises(OSError, match="No such device"):
         net.a.zone("eth7")
+
+
+def test_a_network_waits_for_hosts_that_come_up_late() -> None:
+    from helpers.namespaces import swallow_reports
+
+    far, near = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    reports = [threading.Timer(seconds, far.send, [b"report"]) for seconds in (0.05, 0.15, 0.16)]
+    with far, near:
+        for report in reports:
+            report.start()
+        swallow_reports([near])
+        assert not select.select([near], [], [], 0.2)[0]
+        for report in reports:
+            report.join()
+
+
+def test_a_network_does_not_wait_for_hosts_without_ipv6() -> None:
+    from helpers.namespaces import swallow_reports
+
+    far, near = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with far, near:
+        swallow_reports([near])
