@@ -8,13 +8,13 @@ and with it all processes that the function has forked, when its standard input 
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import select
 import signal
 import socket
 import sys
-import threading
 
 END_SECONDS = 10.0  # that all processes of a large family may take to end
 
@@ -55,7 +55,8 @@ def main() -> None:
     exec(compile(plan["source"], "<your cells>", "exec"), namespace)
     if hasattr(os, "register_at_fork"):
         end_family_by_sigterm()
-    threading.Thread(target=end_with_input, args=os.pipe(), daemon=True).start()
+    # Not `threading`: what that module does after a fork doubles what a child takes.
+    _thread.start_new_thread(end_with_input, os.pipe())
     print(json.dumps({"address": listener.getsockname()[:2]}), flush=True)
     os.dup2(2, 1)  # what the server prints is kept beside what it complains of
     model = namespace[plan["name"]]
