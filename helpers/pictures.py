@@ -10,7 +10,9 @@ To add a view, write a module with a function that returns a `Picture`. Plots ar
 `helpers.drawing`. The alt text says what is to be seen, with its numbers; the caption ends
 with where the packets come from (`helpers.packets.provenance`, each answer once) or with how it
 was measured (`summary()` and `note` of a `Latency`). `helpers/layer_bars.py` is a short one to
-start from. Its test, `tests/test_` and the module's name, looks at `alt`, `caption` and `html`.
+start from. Its test, `tests/test_` and the module's name (or `tests/test_packet_pictures.py`, if
+it draws packets), looks at `alt`, `caption` and `html`. What takes `bytes` or `Packets` must be
+reached by a target of `tests/fuzz_helpers.py`: `tests/test_bad_input.py` names what is not.
 
 >>> Picture("queue", "<svg></svg>", alt="The queue fills, then drains.")
 The queue fills, then drains.

@@ -250,3 +250,11 @@ def test_each_checked_exercise_has_its_starter_in_a_cell_before() -> None:
             for key in re.findall(r"""\bcheck\(["']([^"']+)["']""", cell):
                 starters = [source.strip() for source in sources[:number]]
                 assert exercise(key).starter.strip() in starters, f"{notebook.name}: {key}"
+
+
+@pytest.mark.parametrize("asked", ALL, ids=lambda each: each.key)
+def test_each_exercise_has_its_statement_in_a_cell(asked: Exercise) -> None:
+    number = asked.key.partition("-")[0]
+    texts = [cell for path in NOTEBOOKS.glob(f"{number}*.ipynb") for cell in cells(path)]
+    headed = [text.partition("\n") for text in texts if text.startswith("### Exercise: ")]
+    assert asked.statement.strip() in [rest.strip() for _, _, rest in headed]

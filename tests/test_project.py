@@ -156,6 +156,7 @@ def test_notebooks_are_stripped_and_their_cells_have_names(path: Path) -> None:
 
 
 MOST_MINUTES = 45
+COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 _LOCAL = r"\]\((?!https?:)([^)#\s]*)#?((?:[^()\s]|\([^()\s]*\))*)\)"
 TEXTS = [*NOTEBOOKS, *(ROOT / "notebooks").glob("*.md"), ROOT / "README.md"]
 
@@ -198,6 +199,8 @@ def test_the_minutes_are_those_that_the_teachers_guide_explains(path: Path) -> N
     assert told
     assert computed == pytest.approx(int(told[1]), abs=5)
     assert round(computed) <= MOST_MINUTES
+    exercises = sum(bool(re.fullmatch(r"ex\d+-code", cell.id)) for cell in cells)
+    assert f"more for the {COUNTS[exercises]} exercises" in cells[0].source
 
 
 def test_every_word_of_the_glossary_is_linked_from_the_notebook_that_it_names() -> None:

@@ -8,11 +8,16 @@ notebook it takes three cells, below "Your turn", each with an id of its own:
     ex4-code     the starter as it is, in a cell with the tag `exercise`
     ex4-check    check("01-goodput", goodput_share), and nothing else
 
-Then `python -m helpers.grading` writes nbgrader's metadata into the check cell. Number the
-ids on: a new cell has a random one, and only ex1-, ex2-, … are left out of the notebook's
-minutes. The tests run every exercise three ways: the untouched starter, each wrong answer,
-the reference solution. They want of a wrong answer a message of at least 30 characters, with
-the call that shows it. No cell may hold lines of the solution.
+Set the ids in the file itself, with a text editor: a new cell has a random one, and only ex1-,
+ex2-, … are left out of the notebook's minutes. The title cell counts the exercises, and their
+minutes. Then `python -m helpers.grading` writes nbgrader's metadata into the check cell.
+
+`tests/fuzz_solutions.py` names every exercise: in `SOLUTIONS` if its answer reads what strangers
+send, in `TRUSTED` if not. A server belongs into `SERVERS` of `tests/servers_under_attack.py`.
+
+The tests run every exercise three ways: the untouched starter, each wrong answer, the reference
+solution. They want of a wrong answer a message of at least 30 characters, with the call that
+shows it. No cell may hold lines of the solution.
 
 >>> exercise("01-wrap").name
 'wrap'
@@ -43,7 +48,7 @@ class Exercise:
     statement : str
         What is asked, in Markdown, as the notebook says it.
     starter : str
-        The code of the starter cell. Its body is `...`.
+        The code of the starter cell, of at most 12 lines. Its body is `...  # your code`.
     check : callable
         Takes what the learner defined; returns None if it is right, else a `Finding`.
         It calls the learner's function with `helpers.findings.call`.
