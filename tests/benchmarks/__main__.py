@@ -42,7 +42,7 @@ and the course both count what the receiver read. Processor time is that of both
 runs on the machine changes it less than the throughput. The wire: one TCP flow without loss, while
 another thread of the notebook's kernel computes. Crowds: the clients are one process, which asks
 again as soon as it is answered; both servers run, and are asked in turns, for 0.1 s each: medians.
-Memory: by how much the server's process grew; a kernel that has free room from before grows less.
+Memory: by how much the server's process grew, a fresh one on both sides.
 The import: at least 10 pairs."""
 
 
@@ -140,8 +140,8 @@ def setting_rows(call: Caller, pairs: int) -> Iterator[Row]:
     for what, key, scale, form, measure in (
         ("rate", "rate", 1e-6, "{:.2f} Mbit/s", partial(call, "kept_rate", 10e6)),
         ("rate", "rate", 1e-6, "{:.2f} Mbit/s", partial(call, "kept_rate", 50e6)),
-        ("round trip", "round_trip", 1e3, "{:.2f} ms", partial(call, "kept_delay", 0.010)),
-        ("round trip", "round_trip", 1e3, "{:.2f} ms", partial(call, "kept_delay", 0.050)),
+        ("added to a round trip", "added", 1e3, "{:.2f} ms", partial(call, "kept_delay", 0.010)),
+        ("added to a round trip", "added", 1e3, "{:.2f} ms", partial(call, "kept_delay", 0.050)),
         ("share lost", "loss", 100, "{:.2f} %", partial(call, "kept_loss")),
     ):
         samples = Samples(min(pairs, 3), {"wire": measure})

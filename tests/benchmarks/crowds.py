@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -121,8 +121,11 @@ def at_rate(kind: str, server_cores: Cores, client_cores: Cores, rate: int) -> d
 
 
 def holding(kind: str, server_cores: Cores, client_cores: Cores, clients: int) -> dict[str, float]:
-    """Bytes of memory that each of so many connections takes, of both servers."""
-    with _both(kind, server_cores, client_cores, CLIENTS) as sides:
+    """Bytes of memory that each of so many connections takes, of both servers.
+
+    The course's is in a fresh process, too: a kernel has room from before.
+    """
+    with _both(kind, server_cores, client_cores, CLIENTS, apart=True) as sides:
         result = {}
         for whose, (crowded, server) in sides.items():
             before = server.memory_info().rss
@@ -133,14 +136,15 @@ def holding(kind: str, server_cores: Cores, client_cores: Cores, clients: int) -
 
 @contextmanager
 def _both(
-    kind: str, server_cores: Cores, client_cores: Cores, clients: int
+    kind: str, server_cores: Cores, client_cores: Cores, clients: int, apart: bool = False
 ) -> Iterator[dict[str, tuple[Crowd, psutil.Process]]]:
     """The course's server and the plain one, with so many clients each."""
     if room_for(2 * clients) < 2 * clients:
         raise Absent(f"the limit of open files does not allow {2 * clients:,} connections")
     with ExitStack() as stack:
         sides: dict[str, tuple[Crowd, psutil.Process]] = {}
-        for whose, serve in (("course", _course), ("plain", _plain)):
+        course = partial(_course, apart=apart)
+        for whose, serve in (("course", course), ("plain", _plain)):
             with placed(server_cores):
                 address, pid = stack.enter_context(serve(kind))
             with placed(client_cores):
@@ -195,15 +199,16 @@ def _plain(kind: str) -> Iterator[Any]:
 
 
 @contextmanager
-def _course(kind: str) -> Iterator[Any]:
+def _course(kind: str, apart: bool) -> Iterator[Any]:
     models = _models()
-    if kind == "asyncio":
+    if kind == "asyncio" and not apart:
         with contextlib.suppress(AttributeError):  # not glibc
             ctypes.CDLL(None).mallopt(M_TOP_PAD, TOP_PAD)
         with serve_asyncio(models["chat"]) as server:
             yield server.address, os.getpid()
     else:
-        with serve_process(models["selector"]) as server:
+        model = models["event_loop" if kind == "asyncio" else "selector"]
+        with serve_process(model) as server:
             yield server.address, server.pid
 
 
