@@ -62,6 +62,7 @@ class CallByCall:
         self.looks: dict[str, list[SocketLook]] = {}
         self._variables = variables
         self._seen: set[Packet] = set()
+        self._left: set[tuple[Any, ...]] = set()
         self._done: set[str] = set()
         self._port = 0
         self._watch: Capture | None = None
@@ -125,6 +126,9 @@ class CallByCall:
             return
         self._ending.close()
         self._port, self._seen = port, set()
+        with contextlib.suppress(NotImplementedError):  # not Linux: all looks are recorded
+            # A port that is new to us may have been another server's, a minute ago.
+            self._left = {row[:2] for row in tcp_states(port) if row.state == "TIME_WAIT"}
         self._watch = capture(port)
         self._watch.start()
         self._ending.callback(self._watch.stop)
@@ -156,7 +160,8 @@ class CallByCall:
 
     def _rows(self) -> list[SocketLook]:
         """The sockets of the three variables, and those that only the kernel has."""
-        kernel = {row[:2]: row for row in tcp_states(self._port)} if self._port else {}
+        rows = tcp_states(self._port) if self._port else []
+        kernel = {row[:2]: row for row in rows if row[:2] not in self._left}
         looks = []
         for name, sock in self._open().items():
             local = sock.getsockname()

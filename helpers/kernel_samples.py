@@ -14,7 +14,7 @@ import errno
 import socket
 from typing import NamedTuple
 
-from .kernel_state import queues, sample, tcp_info, tcp_states
+from .kernel_state import SocketRow, queues, sample, tcp_info, tcp_states
 
 # The receiver has had the FIN, which takes a place in the sequence numbers like a byte does.
 _AFTER_FIN = ("CLOSE_WAIT", "LAST_ACK", "CLOSING", "TIME_WAIT")
@@ -48,7 +48,8 @@ def sample_states(
 
     An open socket that is given is asked itself (TCP_INFO: microseconds). For an end that is
     not given, or that is closed by now, /proc/net/tcp is read (milliseconds): there the kernel
-    shows what it keeps after `close()`. Of several connections the first one seen is followed.
+    shows what it keeps after `close()`. Of several connections the first one seen is followed
+    that is not in TIME_WAIT: that may be what is left of another server on the same port.
 
     Parameters
     ----------
@@ -68,9 +69,7 @@ def sample_states(
         if own[0] and own[1]:
             return Ends(own[0], own[1])
         rows = [row for row in tcp_states(port) if row.state != "LISTEN"]
-        if not client_port and rows:
-            first = rows[0]
-            client_port = first.local[1] if first.remote[1] == port else first.remote[1]
+        client_port = client_port or _first_alive(port, rows)
         found = {(row.local[1], row.remote[1]): row.state for row in rows}
         return Ends(
             own[0] or found.get((client_port, port), "CLOSED"),
@@ -94,6 +93,14 @@ def _client_port(client: socket.socket | None, server: socket.socket | None) -> 
         if error.errno not in (errno.EBADF, errno.ENOTCONN):
             raise
         return 0
+
+
+def _first_alive(port: int, rows: list[SocketRow]) -> int:
+    """The client's port number of the first connection that has not ended; 0 if there is none."""
+    alive = [row for row in rows if row.state != "TIME_WAIT"]
+    if not alive:
+        return 0
+    return alive[0].local[1] if alive[0].remote[1] == port else alive[0].remote[1]
 
 
 def sample_queues(

@@ -195,6 +195,21 @@ def test_who_closes_first_ends_in_time_wait(pair, first, given):
 
 
 @linux
+def test_what_another_connection_has_left_is_not_followed():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        with socket.create_connection(address):
+            earlier, _ = listener.accept()
+        assert earlier.recv(1) == b""
+        earlier.close()
+        wait_for(lambda: "TIME_WAIT" in [row.state for row in tcp_states(address[1])])
+        with socket.create_connection(address), listener.accept()[0]:
+            with sample_states(address[1]) as samples:
+                wait_for(lambda: samples)
+    assert samples[0].value == ("ESTABLISHED", "ESTABLISHED")
+
+
+@linux
 @pytest.mark.parametrize("before", [0, 700], ids=["new", "used before"])
 def test_the_places_of_all_bytes_always_add_up(pair, before):
     client, server = pair
