@@ -93,19 +93,45 @@ ELSEWHERE = {
     "darwin": """
 sys.platform = "darwin"
 """,
+    # What imports these modules from now on, the course's helpers above all, gets copies that lack
+    # what Windows lacks. The library's own modules and the kernel go on with the real ones.
     "win32": """
+import selectors, struct, types
+
 class _Missing:
     def __get__(self, instance, owner):
         raise AttributeError
 
+def _copy_without(module, names):
+    copy = types.ModuleType(module.__name__)
+    copy.__dict__.update({k: v for k, v in vars(module).items() if k not in names.split()})
+    sys.modules[module.__name__] = copy
+
+def _socketpair(family=socket.AF_INET, type=socket.SOCK_STREAM, proto=0):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return socket.create_connection(listener.getsockname()), listener.accept()[0]
+
+socket.socketpair = _socketpair  # what Python does on Windows
+ssl.enum_certificates = lambda store: []
+
+twisted.internet.posixbase.unixEnabled = False
+
+_really_set = socket.socket.setsockopt
+def _set(self, level, option, value, *more):
+    if option == socket.SO_SNDTIMEO:  # there in ms
+        ms = int.from_bytes(value, sys.byteorder) if isinstance(value, bytes) else value
+        value = struct.pack("ll", ms // 1000, ms % 1000 * 1000)
+    return _really_set(self, level, option, value, *more)
+socket.socket.setsockopt = _set
 for _name in ("recvmsg", "recvmsg_into", "sendmsg"):
     setattr(socket.socket, _name, _Missing())
 _without(socket, "AF_UNIX CMSG_LEN CMSG_SPACE SCM_RIGHTS MSG_DONTWAIT SO_REUSEPORT send_fds "
          "recv_fds TCP_KEEPCNT TCP_KEEPINTVL")
-_without(os, "fork forkpty getuid geteuid getgid getgroups killpg mkfifo register_at_fork setsid "
-         "sysconf uname wait waitid WNOHANG")
-_without(select, "epoll poll EPOLLIN EPOLLET")
-_without(signal, "SIGCHLD SIGHUP SIGKILL SIGUSR1 SIGUSR2 setitimer pthread_kill")
+_without(selectors, "EpollSelector PollSelector DevpollSelector")
+_copy_without(select, "epoll poll EPOLLIN EPOLLOUT EPOLLET POLLIN POLLOUT")
+_copy_without(signal, "SIGCHLD SIGHUP SIGKILL SIGUSR1 SIGUSR2 setitimer pthread_kill")
+_copy_without(os, "fork forkpty getuid geteuid getgid getgroups killpg mkfifo register_at_fork "
+              "setsid sysconf uname wait waitid WNOHANG")
 for _name in ("fcntl", "grp", "pwd", "resource", "termios", "uvloop"):
     sys.modules[_name] = None
 sys.platform = "win32"
