@@ -78,7 +78,7 @@ IMPORTED_BEFORE = """
 import asyncio, multiprocessing, os, select, signal, socket, ssl, subprocess, sys, tempfile
 import aiosmtpd.smtp, pyftpdlib.handlers, tornado.web, urllib.request
 import twisted.internet.reactor, twisted.web.server
-import hypothesis, ipywidgets, matplotlib, numpy, psutil, scapy.all, scapy.layers.inet6, tqdm.auto
+import hypothesis, ipywidgets, matplotlib.font_manager, numpy, psutil, scapy.all, scapy.layers.inet6, tqdm.auto
 
 def _without(module, names):
     for name in names.split():
