@@ -78,7 +78,8 @@ IMPORTED_BEFORE = """
 import asyncio, multiprocessing, os, select, signal, socket, ssl, subprocess, sys, tempfile
 import aiosmtpd.smtp, pyftpdlib.handlers, tornado.web, urllib.request
 import twisted.internet.reactor, twisted.web.server
-import hypothesis, ipywidgets, matplotlib.font_manager, numpy, psutil, scapy.all, scapy.layers.inet6, tqdm.auto
+import hypothesis, ipywidgets, matplotlib.font_manager, numpy, psutil, tqdm.auto
+import scapy.all, scapy.layers.inet6
 
 def _without(module, names):
     for name in names.split():
