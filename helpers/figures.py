@@ -279,7 +279,7 @@ def _ranks(total: int) -> list[int]:
 def _log_axis(
     axes: Any, name: str, interval: Sequence[float], text: Callable[[float], str]
 ) -> None:
-    """A logarithmic axis around an interval, with two to seven ticks, written by `text`."""
+    """A logarithmic axis around an interval, with two to six ticks, written by `text`."""
     low, high = interval
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
@@ -288,7 +288,7 @@ def _log_axis(
     ticks = [step for step in steps if first <= step <= last]
     if len(ticks) > 6:
         tens = [10.0**power for power in powers if first <= 10.0**power <= last]
-        ticks = tens[:: 1 + len(tens) // 8]
+        ticks = tens[:: 1 + len(tens) // 7]
     margin = (last / first) ** 0.04  # room for a mark at the very edge
     axes.set(**{f"{name}scale": "log", f"{name}lim": (first / margin, last * margin)})
     axis = getattr(axes, f"{name}axis")

@@ -36,8 +36,8 @@ from .drawing import (
 from .ladder_words import above, alt_text, below, caption_text, endpoint
 from .packets import OWN_FRAME, RECONSTRUCTED, RECORDING, Packet
 from .pictures import BLUE, ORANGE, Picture
-from .reconstruction import arrival_times
 from .reconstruction import reconstruct as add_reconstructed
+from .reconstruction import travel_times
 from .segments import Conversation, Step, conversations, steps
 
 MOST, HEAD, TAIL = 60, 40, 10  # packets: more than 60, and the middle ones are left out
@@ -108,7 +108,8 @@ def ladder(
     connection : int
         Which conversation to draw, where there are several; 0 is the first.
     delay : float, optional
-        One-way delay in seconds, the same in both directions: arrows end when packets arrive.
+        One-way delay in seconds, the same in both directions, where all packets were captured at
+        the left end: each arrow begins when its packet left, and ends when it arrived.
     arrived : Packets, optional
         The same packets as seen where they arrived. Then each arrow has its measured delay, and
         one that is not among them is drawn as lost.
@@ -134,7 +135,7 @@ def ladder(
         )
     chosen = found[connection]
     all_steps = steps(chosen)
-    events = _events(all_steps, calls, *arrival_times(chosen, delay, arrived))
+    events = _events(all_steps, calls, *travel_times(chosen, delay, arrived))
     slanted = delay is None and arrived is None
     layout = _lay_out(events, calls, slanted=slanted)
     alt = alt_text(chosen, all_steps, left, right)
@@ -161,7 +162,11 @@ def _sided(call: Call, left: str, right: str) -> Call:
 
 
 def _events(
-    all_steps: Sequence[Step], calls: Sequence[Call], arrivals: list[int], lost: set[int]
+    all_steps: Sequence[Step],
+    calls: Sequence[Call],
+    departures: list[int],
+    arrivals: list[int],
+    lost: set[int],
 ) -> list[_Event]:
     """Everything in order of time; the middle of a long conversation left out."""
     shown = list(enumerate(all_steps))
@@ -177,7 +182,7 @@ def _events(
         shown, calls = shown[:HEAD] + shown[-TAIL:], kept
     events = []
     for at, step in shown:
-        event = _Event(step.segment.packet.time_ns, step=step, lost=at in lost)
+        event = _Event(departures[at], step=step, lost=at in lost)
         events += [event, _Event(arrivals[at], arrival_of=event)]
         if notice and at == HEAD - 1:
             events += notice

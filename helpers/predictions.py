@@ -41,7 +41,7 @@ def predict(
     question : str
         What is asked; for an order, with the direction: "fastest first".
     number : str
-        The unit of a number: "bytes".
+        The unit of a number: "bytes"; "" if it has none.
     choices : sequence of str
         The answers to choose from.
     order : sequence of str
@@ -128,10 +128,16 @@ class Prediction:
         heading, colour = ("A hit", GREEN) if score["hit"] else ("Not what you said", ORANGE)
         return _scored(text, heading, colour)
 
+    @property
+    def asked(self) -> str:
+        """The question, with the unit of the number."""
+        return f"{self.question} (in {self.unit})" if self.unit else self.question
+
     def __repr__(self) -> str:
-        options = f" ({', '.join(self.options)})" if self.options else f" (in {self.unit})"
         said = "" if self.guess is None else f" Your guess: {self._said(self.guess)}."
-        return f"{self.question}{options}{said}"
+        if self.options:
+            return f"{self.question} ({', '.join(self.options)}){said}"
+        return f"{self.asked}{said}"
 
     def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
         # On a page without a kernel there is nothing to fill in, but there is the question.
@@ -296,7 +302,7 @@ def _number_field(prediction: Prediction, changed: _Changed) -> _Fields:
     guess = prediction.guess
     field = Text(
         value="" if guess is None else _digits(guess),
-        description=f"{prediction.question} (in {prediction.unit})",
+        description=prediction.asked,
         continuous_update=False,  # else the button may be faster than the last digits
         **_labelled_with_the_question(),
     )

@@ -67,17 +67,20 @@ def _handshake(syn: Segment, flags: str, seq: int, ack: int, after: int) -> Pack
     return Packet(syn.packet.time_ns + after, bytes(frame), RECONSTRUCTED)
 
 
-def arrival_times(
+def travel_times(
     conversation: Conversation, delay: float | None, arrived: Sequence[Packet] | None
-) -> tuple[list[int], set[int]]:
-    """When each segment of a conversation arrived; and the places of those that did not.
+) -> tuple[list[int], list[int], set[int]]:
+    """When each segment of a conversation left and arrived; and the places of those that did not.
 
-    For a lost one the time is when it would have arrived, after the median delay of the others.
+    With `delay` they were all seen at the left end: those from the right as they arrived. For a
+    lost one the time is when it would have arrived, after the median delay of the others.
     """
     left = [segment.packet.time_ns for segment in conversation.segments]
     if arrived is None:
-        later = 0 if delay is None else round(delay * 1e9)
-        return [time + later for time in left], set()
+        way = 0 if delay is None else round(delay * 1e9)
+        for at, segment in enumerate(conversation.segments):
+            left[at] -= 0 if segment.source == conversation.left else way
+        return left, [time + way for time in left], set()
     seen: dict[bytes, list[int]] = {}
     for packet in sorted(arrived, key=lambda packet: packet.time_ns):
         if read_segment(packet) is not None:
@@ -93,7 +96,7 @@ def arrival_times(
             found[at] = left[at]
     usual = round(median([found[at] - left[at] for at in found])) if found else 0
     lost = set(range(len(left))) - set(found)
-    return [found.get(at, time + usual) for at, time in enumerate(left)], lost
+    return left, [found.get(at, time + usual) for at, time in enumerate(left)], lost
 
 
 def _identity(packet: Packet) -> bytes:

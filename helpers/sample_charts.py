@@ -221,7 +221,9 @@ def _strip(runs: list[Run], start: int, size: float, x: Scale, y: float) -> tupl
             continue
         foot = left + width / 2
         at = min(foot, RIGHT - needed)
-        level = next((i for i, edge in enumerate(starts) if at + needed < edge), len(starts))
+        # Clear of the names on its own line, and of the lines that go down to deeper ones.
+        levels = range(len(starts))
+        level = next((i for i in levels if at + needed < min(starts[i:])), len(starts))
         starts[level : level + 1] = [at]
         under = y + 50 + 16 * level
         pieces.append(line(foot, y + 34, foot, under - 12 if at < foot else under - 3))

@@ -168,7 +168,7 @@ def _rows(labels: Sequence[str]) -> tuple[Any, Any]:
 
 def _spread(axes: Any, values: Sequence[float], show: Callable[[float], str]) -> None:
     """A logarithmic axis with room at its left for the numbers beside the marks."""
-    low, high = min(values) / 8, max(values) * 2
+    low, high = min(values) / 15, max(values) * 2
     powers = [10.0**power for power in range(-12, 18) if low <= 10.0**power <= high]
     ticks = powers[:: 1 + (len(powers) - 1) // _MOST_TICKS]
     axes.set(xscale="log", xlim=(low, high))

@@ -36,7 +36,10 @@ def untold(found: list[Section]) -> list[str]:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_each_section_says_what_it_needs(path: Path) -> None:
-    assert untold(sections(nbformat.read(path, as_version=4))) == []
+    found = nbformat.read(path, as_version=4)
+    assert untold(sections(found)) == []
+    prose = [cell.source for cell in found.cells if cell.cell_type == "markdown"]
+    assert not any("\n## " in source for source in prose), "a section begins with a cell"
 
 
 def notebook(*cells: str) -> Any:

@@ -156,7 +156,7 @@ def test_of_a_long_conversation_the_middle_is_left_out_and_counted():
 
 def test_with_a_delay_arrows_end_when_packets_arrive():
     sent = [tcp(t, "client", "PA", 1 + i, 1, b"x") for i, t in enumerate((0, 1, 2))]
-    answer = tcp(22, "server", "A", 1, 4)
+    answer = tcp(42, "server", "A", 1, 4)  # seen where it arrived: at the left end
     found = arrows(ladder([*sent, answer], delay=0.020))
     arrivals = [end[1] for *_, end in found]
     last_departure = found[2][2][1]
