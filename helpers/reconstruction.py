@@ -77,9 +77,10 @@ def travel_times(
     """
     left = [segment.packet.time_ns for segment in conversation.segments]
     if arrived is None:
-        way = 0 if delay is None else round(delay * 1e9)
+        way = round((delay or 0) * 1e9)
         for at, segment in enumerate(conversation.segments):
-            left[at] -= 0 if segment.source == conversation.left else way
+            if segment.source == conversation.right:
+                left[at] -= way
         return left, [time + way for time in left], set()
     seen: dict[bytes, list[int]] = {}
     for packet in sorted(arrived, key=lambda packet: packet.time_ns):

@@ -166,6 +166,12 @@ def test_with_a_delay_arrows_end_when_packets_arrive():
         ladder(sent, delay=-1)
 
 
+def test_with_a_delay_packets_can_cross():
+    both = [tcp(0, "client", "FA", 1, 1), tcp(21, "server", "FA", 1, 1)]  # it left at 1 ms
+    found = arrows(ladder(both, delay=0.020))
+    assert max(start[1] for *_, start, _ in found) < min(end[1] for *_, end in found)
+
+
 def test_a_packet_that_did_not_arrive_is_drawn_as_lost():
     sent = [tcp(t, "client", "PA", 1 + t, 1, b"x") for t in range(3)]
     arrived = [tcp(20 + t, "client", "PA", 1 + t, 1, b"x") for t in (0, 2)]
